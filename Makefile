@@ -1,0 +1,53 @@
+# Thin: everything here is also reachable by uv, pytest, chaos and locust (README). Each target works on a fresh machine.
+PYTHON := .venv/bin/python
+RUN ?= latest
+IMAGES ?= auto
+.PHONY: help setup gate test lint unit smoke up down status preflight experiment heal report bench lock kubectl
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+setup:  ## the Python environment (.venv), exactly as locked
+	@deploy/setup.sh
+
+gate: setup  ## everything: platform, all experiments and negative controls, report; exit 0, 1 failed, 2 not proven
+	@$(PYTHON) -m experiments gate --images $(IMAGES)
+
+test: setup lint unit smoke  ## the suite's own tests: lint, types, unit tests, then the live smoke selection
+
+lint: setup
+	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy && $(PYTHON) -c "from importlinter.cli import lint_imports_command as c; c()" && $(PYTHON) -m yamllint --strict .
+
+unit: setup
+	@$(PYTHON) -m pytest tests/unit -n 2 -q
+
+smoke: setup
+	@$(PYTHON) -m pytest tests -m smoke --keep-cluster --image-source $(IMAGES)
+
+up: setup  ## the platform stands (what stands is kept, what changed is applied)
+	@$(PYTHON) -m deploy up --images $(IMAGES)
+
+down: setup  ## removes the cluster and its state, and only that
+	@$(PYTHON) -m deploy down
+
+status: setup  ## each component: what is ready
+	@$(PYTHON) -m deploy status
+
+preflight: setup  ## what this machine lacks, with the fix for each
+	@$(PYTHON) -m deploy preflight
+
+experiment: setup  ## E=mesh/ejection: one experiment on the standing platform
+	@$(PYTHON) -m experiments run $(E)
+
+heal: setup  ## undoes every fault that is still recorded as injected
+	@$(PYTHON) -m experiments heal
+
+report: setup  ## RUN=latest: judges a run again, without a cluster
+	@$(PYTHON) -m reports $(RUN)
+
+bench: setup  ## prints how long each phase took
+	@$(PYTHON) -m deploy bench
+
+lock: setup  ## writes requirements.lock anew from pyproject.toml
+	@uv lock --quiet --upgrade && uv export --quiet --no-emit-project --format requirements-txt --all-groups --output-file requirements.lock

@@ -1,0 +1,173 @@
+"""The handle of one cluster: what everything else uses to talk to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deploy import paths
+from deploy.errors import Problem
+from deploy.images import catalogue, programs
+from deploy.shell import run
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient, AppsV1Api, CoreV1Api, V1Pod
+    from kubernetes.dynamic import DynamicClient
+
+DEFAULT_NAME = "resilience"
+ZONE = "topology.kubernetes.io/zone"
+GATEWAY_URL = "http://127.0.0.1:8080"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One cluster, reached by one kubeconfig file and one context in it.
+
+    Attributes:
+        name: of the kind cluster, or what the user calls a foreign one.
+        kubeconfig: a single file, never ~/.kube/config unless the user names it.
+        context: in that file.
+        gateway_url: where callers outside the cluster reach the ingress gateway.
+    """
+
+    name: str
+    kubeconfig: Path
+    context: str
+    gateway_url: str = GATEWAY_URL
+
+    @classmethod
+    def connect(cls, name: str | None = None) -> Cluster:
+        """Returns the handle of a cluster that stands.
+
+        The environment may say otherwise: RESILIENCE_CLUSTER, RESILIENCE_KUBECONFIG, RESILIENCE_CONTEXT, RESILIENCE_GATEWAY_URL.
+
+        Raises:
+            Problem: there is no kubeconfig for it.
+        """
+        name = name or os.environ.get("RESILIENCE_CLUSTER") or DEFAULT_NAME
+        kubeconfig = Path(os.environ.get("RESILIENCE_KUBECONFIG") or paths.kubeconfig(name))
+        if not kubeconfig.is_file():
+            raise Problem(f"the cluster {name!r} does not stand: it has no kubeconfig", fix="make up")
+        context = os.environ.get("RESILIENCE_CONTEXT") or f"kind-{name}"
+        return cls(name, kubeconfig, context, os.environ.get("RESILIENCE_GATEWAY_URL") or GATEWAY_URL)
+
+    @cached_property
+    def api(self) -> ApiClient:
+        """The low-level client; loads only this kubeconfig and context."""
+        from kubernetes import config
+
+        try:
+            return config.new_client_from_config(str(self.kubeconfig), context=self.context)
+        except config.ConfigException as error:
+            raise Problem(f"the kubeconfig of {self.name!r} cannot be used", why=str(error), fix="make up") from error
+
+    @cached_property
+    def core(self) -> CoreV1Api:
+        """Pods, nodes, services."""
+        from kubernetes.client import CoreV1Api
+
+        return CoreV1Api(self.api)
+
+    @cached_property
+    def apps(self) -> AppsV1Api:
+        """Deployments, StatefulSets, DaemonSets."""
+        from kubernetes.client import AppsV1Api
+
+        return AppsV1Api(self.api)
+
+    @cached_property
+    def dynamic(self) -> DynamicClient:
+        """Any kind of object, Istio's included; discovery is done once."""
+        from kubernetes.dynamic import DynamicClient
+
+        return DynamicClient(self.api)
+
+    def kubectl(self, *args: str, stdin: str | None = None, timeout_s: float = 60) -> str:
+        """Runs kubectl against this cluster and returns its output; Problem with its last lines if it fails."""
+        argv = [kubectl(), f"--kubeconfig={self.kubeconfig}", f"--context={self.context}", *args]
+        return run(
+            argv, what=f"kubectl {' '.join(args[:3])}", stdin=stdin, timeout_s=timeout_s, env=clean_environment()
+        )
+
+    def exec(  # noqa: PLR0913 - the parts of an exec
+        self,
+        namespace: str,
+        pod: str,
+        argv: Sequence[str],
+        *,
+        container: str | None = None,
+        stdin: str = "",
+        timeout_s: float = 30,
+    ) -> str:
+        """Runs a program in a container and returns its standard output.
+
+        Raises:
+            Problem: it could not be started, did not end in time or ended with another code than 0.
+        """
+        from deploy.remote import execute
+
+        return execute(self, namespace, pod, argv, container=container, stdin=stdin, timeout_s=timeout_s)
+
+    def pods(self, namespace: str, selector: str = "") -> list[V1Pod]:
+        """Lists pods, those that are being deleted too."""
+        return list(self.core.list_namespaced_pod(namespace, label_selector=selector, _request_timeout=20).items)
+
+    @cached_property
+    def _zone_by_node(self) -> dict[str, str]:
+        nodes = self.core.list_node(label_selector=ZONE, _request_timeout=20).items
+        return {node.metadata.name: node.metadata.labels[ZONE] for node in nodes}
+
+    def zone_of(self, node: str) -> str:
+        """Returns the zone of a node, "" for one that is in none (a control plane)."""
+        return self._zone_by_node.get(node, "")
+
+    def nodes_in(self, zone: str) -> list[str]:
+        """Returns the nodes of a zone; Problem names the zones there are."""
+        found = sorted(node for node, its_zone in self._zone_by_node.items() if its_zone == zone)
+        if not found:
+            raise Problem(f"no node is in zone {zone!r}", fix=f"zones of this cluster: {', '.join(self.zones())}")
+        return found
+
+    def zones(self) -> list[str]:
+        """Returns the zones that nodes are labelled with, sorted."""
+        return sorted(set(self._zone_by_node.values()))
+
+    def identity(self) -> Identity:
+        """Asks the cluster who it is."""
+        uid = self.core.read_namespace("kube-system", _request_timeout=20).metadata.uid
+        return Identity(self.api.configuration.host, uid)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What makes a cluster this cluster: names and contexts can be reused, these two cannot.
+
+    Attributes:
+        api_address: URL of the API server.
+        kube_system_uid: uid of the namespace kube-system, made once when the cluster was made.
+    """
+
+    api_address: str
+    kube_system_uid: str
+
+
+def kubectl() -> str:
+    """Returns the kubectl of the pinned version, or the one on PATH where ours is not built."""
+    ours = programs.program(catalogue.load(), "kubectl")
+    if ours.exists():
+        return str(ours)
+    found = shutil.which("kubectl")
+    if not found:
+        raise Problem("kubectl is not there", fix="make up, which builds it, or put kubectl on PATH")
+    return found
+
+
+def clean_environment() -> dict[str, str]:
+    """Our environment without what would lead a client astray: proxies for local addresses, a foreign KUBECONFIG."""
+    astray = {"http_proxy", "https_proxy", "all_proxy", "kubeconfig"}
+    return {name: value for name, value in os.environ.items() if name.lower() not in astray}

@@ -1,0 +1,109 @@
+"""What the commands of `python -m deploy` do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+
+from rich.console import Console
+from rich.table import Table
+
+from deploy import engine, paths, preflight, rollout, stack
+from deploy.cluster import Cluster, clean_environment, kubectl
+from deploy.errors import Problem
+from deploy.images import catalogue, sources
+from deploy.kind import lifecycle, owner
+
+console = Console(highlight=False)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command that was asked for; returns its exit code."""
+    return {
+        "up": _up,
+        "images": _images,
+        "down": _down,
+        "status": _status,
+        "preflight": _preflight,
+        "bench": _bench,
+        "kubectl": _kubectl,
+    }[options.command](options)
+
+
+def _up(options: argparse.Namespace) -> int:
+    begin = time.monotonic()
+    stack.up(options.cluster, components=options.components or None, source=options.source, mirror=options.mirror)
+    console.print(
+        f"the platform stands ({time.monotonic() - begin:.1f} s): `make status` shows it, `make down` removes it"
+    )
+    return 0
+
+
+def _images(options: argparse.Namespace) -> int:
+    preflight.require(options.cluster, building=options.source != "pull")
+    engine.ensure()
+    images = sources.ensure(catalogue.load(), options.source, console.print, mirror=options.mirror)
+    for name, reference in sorted(images.references.items()):
+        console.print(f"{name:<26} {reference}")
+    console.print(f"{'node':<26} {images.node}")
+    return 0
+
+
+def _down(options: argparse.Namespace) -> int:
+    if not engine.answers():
+        console.print("no Docker engine answers, so no cluster stands")
+        return 0
+    there = lifecycle.remove(options.cluster)
+    console.print(f"removed the cluster {options.cluster}" if there else f"there was no cluster {options.cluster}")
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    cluster = Cluster.connect(options.cluster)
+    facts = owner.facts(cluster)
+    table = Table("component", "workload", "ready", box=None)
+    missing = 0
+    for component, objects in sorted(stack.applied_objects(cluster).items()):
+        for kind, namespace, name, (ready, wanted) in rollout.counts(cluster, objects):
+            missing += ready < wanted
+            table.add_row(
+                component, f"{namespace}/{name} ({kind})", f"{ready}/{wanted}", style="" if ready >= wanted else "red"
+            )
+    console.print(table)
+    console.print(f"images from source {facts.get('image_source', '?')}; the shop: {cluster.gateway_url}/browse")
+    return 0 if not missing else 1
+
+
+def _preflight(options: argparse.Namespace) -> int:
+    findings = preflight.check(options.cluster)
+    for finding in findings:
+        console.print(
+            f"{finding.level:<8} {finding.name:<10} {finding.observed}"
+            + (f"\n{'':<20}fix: {finding.fix}" if finding.fix else "")
+        )
+    return 69 if any(finding.level == "missing" for finding in findings) else 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    file = paths.state(options.cluster) / "timings.json"
+    if not file.exists():
+        raise Problem("nothing was timed yet: the cluster does not stand", fix="make up")
+    first = json.loads(file.read_text())
+    begin = time.monotonic()
+    stack.up(options.cluster, source=first["source"])
+    again = time.monotonic() - begin
+    table = Table("phase", "seconds", box=None)
+    for phase, seconds in first.items():
+        if phase != "source":
+            table.add_row(phase, f"{seconds:.1f}")
+    table.add_row("up again on the standing cluster", f"{again:.1f}")
+    console.print(table)
+    return 0
+
+
+def _kubectl(options: argparse.Namespace) -> int:
+    cluster = Cluster.connect(options.cluster)
+    argv = [kubectl(), f"--kubeconfig={cluster.kubeconfig}", f"--context={cluster.context}", *options.words]
+    os.execve(argv[0], argv, clean_environment())  # noqa: S606 - becomes kubectl, so that a terminal works

@@ -1,0 +1,44 @@
+"""Passwords: generated once per cluster, kept in its state (mode 0600), never in the repository and never in a record."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+import yaml
+
+from deploy import apply, paths
+from deploy.cluster import Cluster
+
+NAMES = ("superuser-password", "replication-password", "shop-password", "redis-password")
+
+
+def of(cluster: Cluster) -> dict[str, str]:
+    """Returns the passwords of a cluster by name, generating those that it does not have yet."""
+    file = paths.state(cluster.name) / "credentials.json"
+    known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    missing = [name for name in NAMES if name not in known]
+    if missing:
+        known |= {name: secrets.token_urlsafe(24) for name in missing}
+        partial = file.with_suffix(".partial")
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            json.dump(known, out)
+        partial.replace(file)
+    return known
+
+
+def put(cluster: Cluster, namespace: Path, name: str, data: dict[str, str]) -> None:
+    """Applies a Secret, and first the namespace that it lives in.
+
+    Args:
+        cluster: where.
+        namespace: the file with the Namespace object, so that its labels are there from the start.
+        name: of the Secret.
+        data: plain values.
+    """
+    place = yaml.safe_load(namespace.read_text())
+    metadata = {"name": name, "namespace": place["metadata"]["name"]}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "stringData": data}
+    apply.apply(cluster, [place, secret])

@@ -1,0 +1,108 @@
+"""The Docker engine: used where one answers; installed and started where none does and we may."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from deploy import paths
+from deploy.errors import Problem
+from deploy.shell import run, succeeds, tail
+from deploy.waiting import NotSo, eventually
+
+CAP_SYS_RESOURCE = 24  # bit number, linux/capability.h
+INOTIFY = {"max_user_instances": 8192, "max_user_watches": 524288}  # kind's known issue "too many open files"
+BY_HAND = (
+    "install Docker (https://docs.docker.com/engine/install/) and make sure that `docker info` answers for this user"
+)
+
+
+def ensure() -> str:
+    """Makes sure that a Docker engine answers and returns its version.
+
+    Raises:
+        Problem: there is none and it cannot be installed or started from here; the text says what to do.
+    """
+    if not answers():
+        if os.geteuid() != 0:
+            raise Problem("no Docker engine answers and we are not root, so none can be started", fix=BY_HAND)
+        _install()
+        _start()
+    if os.geteuid() == 0:
+        raise_inotify_limits()
+    return run(["docker", "version", "--format", "{{.Server.Version}}"], what="asking Docker for its version").strip()
+
+
+def answers() -> bool:
+    """Says whether `docker info` gets an answer."""
+    return shutil.which("docker") is not None and succeeds(["docker", "info"])
+
+
+def _install() -> None:
+    if shutil.which("dockerd") and shutil.which("docker") and shutil.which("jq"):
+        return
+    if not is_debian():
+        raise Problem("no Docker engine is installed and this is neither Debian nor Ubuntu", fix=BY_HAND)
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    run(["apt-get", "update", "-q"], what="reading the package lists", env=env, timeout_s=300)
+    packages = ["docker.io", "iptables", "jq", "runc"]
+    run(
+        ["apt-get", "install", "-qy", "--no-install-recommends", *packages],
+        what="installing the Docker engine from the distribution's packages",
+        env=env,
+        fix=BY_HAND,
+        timeout_s=900,
+    )
+
+
+def is_debian() -> bool:
+    """Says whether the distribution is Debian, Ubuntu or derived from them."""
+    release = Path("/etc/os-release")
+    words = release.read_text().lower() if release.exists() else ""
+    return any(
+        "debian" in line or "ubuntu" in line for line in words.splitlines() if line.startswith(("id=", "id_like="))
+    )
+
+
+def _start() -> None:
+    """Starts dockerd detached from us: it must outlive this process, as clusters do."""
+    log = paths.cache() / "dockerd.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = ["dockerd"]
+    if not may_raise_limits():
+        # runc then cannot set oom scores and rlimits as `--privileged` asks: see runc-nocap.
+        # Kept in the cache, because the engine outlives this checkout.
+        shim = Path(shutil.copy2(Path(__file__).with_name("runc-nocap"), log.with_name("runc-nocap")))
+        command += ["--add-runtime", f"nocap={shim}", "--default-runtime", "nocap"]
+    Path("/var/run/docker.pid").unlink(missing_ok=True)  # of an engine that was killed; none answers now
+    with log.open("w") as output:
+        engine = subprocess.Popen(
+            command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+    try:
+        eventually(lambda: answers() or engine.poll() is not None, bool, within_s=60, what="dockerd to answer")
+    except NotSo as error:
+        raise Problem(
+            str(error), why=tail(log.read_text()), fix="start dockerd by hand and look at its output"
+        ) from error
+    if engine.poll() is not None:
+        raise Problem(
+            "dockerd ended at once", why=tail(log.read_text()), fix="start dockerd by hand and look at its output"
+        )
+
+
+def may_raise_limits(status: str | None = None) -> bool:
+    """Says whether our bounding set has CAP_SYS_RESOURCE; `status` is the text of /proc/self/status."""
+    text = status if status is not None else Path("/proc/self/status").read_text()
+    bounding = next(line.split()[1] for line in text.splitlines() if line.startswith("CapBnd:"))
+    return bool(int(bounding, 16) >> CAP_SYS_RESOURCE & 1)
+
+
+def raise_inotify_limits() -> None:
+    """Raises the inotify limits that four nodes full of pods need; never lowers one."""
+    for name, wanted in INOTIFY.items():
+        limit = Path("/proc/sys/fs/inotify") / name
+        if int(limit.read_text()) < wanted:
+            limit.write_text(str(wanted))

@@ -1,0 +1,1 @@
+"""Where every image comes from: one catalogue, two sources."""

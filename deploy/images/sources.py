@@ -1,0 +1,134 @@
+"""One call that has every image ready, whatever the source: `pull`, `build`, or `auto`, which chooses."""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy import paths
+from deploy.errors import Problem, Usage
+from deploy.images import docker, node, programs, recipes
+from deploy.images.catalogue import Catalogue
+
+SOURCES = ("auto", "pull", "build")
+TOOLS = ("kind", "kubectl", "istioctl")
+WORKERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """What a source made ready.
+
+    Attributes:
+        source: "pull" or "build".
+        node: reference of the kind node image, everything baked in.
+        references: logical name -> reference to write into manifests.
+    """
+
+    source: str
+    node: str
+    references: dict[str, str]
+
+
+def ensure(catalogue: Catalogue, source: str, say: Callable[[str], None], *, mirror: str | None = None) -> Images:
+    """Makes all images ready and returns their references. Returns at once what is there already.
+
+    Args:
+        catalogue: where each image comes from.
+        source: one of SOURCES; "auto" pulls where the registry of the node image answers, else builds.
+        say: is told what is being done.
+        mirror: host[:port] to pull from instead of the public registries.
+
+    Raises:
+        Problem: an image cannot be had from that source; nothing half-made stays under its name.
+        Usage: no such source.
+    """
+    if source not in SOURCES:
+        raise Usage(f"no image source is called {source!r}", fix=f"use one of: {', '.join(SOURCES)}")
+    if source == "auto":
+        source = "pull" if mirror or answers(catalogue.node.pull.split("/")[0]) else "build"
+    with _only_one(say):
+        return (_pull if source == "pull" else _build)(catalogue, say, mirror)
+
+
+def answers(registry: str) -> bool:
+    """Says whether a registry's host takes a connection on its HTTPS port."""
+    host = {"docker.io": "registry-1.docker.io"}.get(registry, registry)
+    try:
+        socket.create_connection((host, 443), timeout=3).close()
+    except OSError:
+        return False
+    return True
+
+
+def tool(catalogue: Catalogue, name: str) -> Path:
+    """Returns a command-line tool of the pinned version (one of TOOLS), built by `ensure`."""
+    found = programs.program(catalogue, name)
+    if not found.exists():
+        raise Problem(f"the tool {name} is not built yet", fix="make up")
+    return found
+
+
+def _build(catalogue: Catalogue, say: Callable[[str], None], _mirror: str | None) -> Images:
+    images = catalogue.image.values()
+    wanted = [
+        *TOOLS,
+        *catalogue.node.programs,
+        *(name for image in images for name in (*image.programs, image.entry) if name),
+    ]
+    with tempfile.TemporaryDirectory(prefix="base-") as scratch, ThreadPoolExecutor(WORKERS) as pool:
+        # The base waits for the network, the programs for the processors: side by side.
+        base_ready = pool.submit(recipes.base, Path(scratch))
+        programs.build(catalogue, wanted, say)
+        base = base_ready.result()
+        references = _recipes(catalogue, base, pool, say)
+        node_base = node.build_base(catalogue, base)
+    tags = {references[image.name]: image.node_tag or references[image.name] for image in images if image.baked}
+    return Images("build", node.bake(node_base, tags, say), references)
+
+
+def _pull(catalogue: Catalogue, say: Callable[[str], None], mirror: str | None) -> Images:
+    programs.build(catalogue, TOOLS, say)
+    public = {image.name: image.pull for image in catalogue.image.values() if image.pull}
+    with ThreadPoolExecutor(WORKERS) as pool:
+        say(f"pulling {len(public) + 1} images")
+        node_base, *pulled = pool.map(
+            lambda reference: docker.pull(reference, mirror=mirror), [catalogue.node.pull, *public.values()]
+        )
+        references = dict(zip(public, pulled, strict=True))
+        references |= _recipes(catalogue, references["debian"], pool, say, only_ours=True)
+    tags = {reference: reference for reference in references.values()}
+    return Images("pull", node.bake(node_base, tags, say), references)
+
+
+def _recipes(
+    catalogue: Catalogue, base: str, pool: ThreadPoolExecutor, say: Callable[[str], None], *, only_ours: bool = False
+) -> dict[str, str]:
+    """Builds the images that have a recipe; `only_ours` leaves out what the public node image or a registry has."""
+    images = [
+        image
+        for image in catalogue.image.values()
+        if image.name != "debian" and not (only_ours and (image.pull or image.node_tag))
+    ]
+    say(f"building {len(images)} images")
+    built = pool.map(lambda image: recipes.build(catalogue, image, base), images)
+    return {"debian": base} | dict(zip((image.name for image in images), built, strict=True))
+
+
+@contextmanager
+def _only_one(say: Callable[[str], None]) -> Iterator[None]:
+    """Two runs that start at once build once: the second waits, then finds everything there."""
+    paths.cache().mkdir(parents=True, exist_ok=True)
+    with (paths.cache() / "images.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another run is making the images: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,1 @@
+"""The three-zone kind cluster: definition, life cycle, owner stamp."""

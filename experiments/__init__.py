@@ -1,0 +1,1 @@
+"""Chaos Toolkit documents by area, and the actions, probes and controls that they call."""

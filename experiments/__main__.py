@@ -1,0 +1,94 @@
+"""python -m experiments list|validate|run|gate|heal: experiments by name, all of them, and what they left behind."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from deploy.errors import Problem, Usage
+from experiments import catalogue, documents
+
+USAGE, MISSING = 64, 69
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs a command; 0 when all is well, 1 failed, 2 not proven, 64 usage, 69 something is missing."""
+    parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="experiments, their targets and negative controls")
+    check = commands.add_parser("validate", help="checks documents and negative controls")
+    check.add_argument("names", nargs="*", metavar="E", help="for example mesh/ejection; all when left out")
+    start = commands.add_parser("run", help="runs one experiment on the standing platform and judges it")
+    start.add_argument("name", metavar="E")
+    start.add_argument("--control", help="a negative control: the same with a protection taken away")
+    start.add_argument("--run-dir", type=Path, help="folder of the run; default reports/runs/<now>")
+    gate = commands.add_parser("gate", help="all experiments and negative controls, with the gate's exit code")
+    gate.add_argument("--images", default="auto", choices=("auto", "pull", "build"), help="where images come from")
+    gate.add_argument("--run-dir", type=Path, help="folder of the run; default reports/runs/<now>")
+    heal = commands.add_parser("heal", help="undoes everything that an experiment left behind; may be repeated")
+    heal.add_argument("--cluster", help="default: RESILIENCE_CLUSTER, or resilience")
+    try:
+        options = parser.parse_args(argv)
+    except SystemExit as leave:
+        return USAGE if leave.code else 0
+    try:
+        return {"list": _list, "validate": _validate, "run": _run, "gate": _gate, "heal": _heal}[options.command](
+            options
+        )
+    except Problem as problem:
+        print(problem, file=sys.stderr)
+        return USAGE if isinstance(problem, Usage) else MISSING
+
+
+def _list(_: argparse.Namespace) -> int:
+    for name in catalogue.names():
+        experiment = catalogue.find(name)
+        targets, controls = ", ".join(experiment.targets) or "-", ", ".join(experiment.controls) or "-"
+        print(f"{name:38} targets: {targets:45} controls: {controls}")
+    return 0
+
+
+def _validate(options: argparse.Namespace) -> int:
+    from experiments import weaken
+
+    for name in options.names or catalogue.names():
+        experiment = catalogue.find(name)
+        documents.load(experiment.path, experiment.name)
+        for control in experiment.controls:
+            weaken.load(experiment.control_file(control))
+        print(f"{name}: ok")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    from deploy.cluster import Cluster
+    from experiments import environment, gate
+    from experiments.record import new_run_folder
+    from experiments.runner import run
+
+    cluster, run_dir = Cluster.connect(), options.run_dir or new_run_folder()
+    folder = run(options.name, run_dir, options.control, cluster)
+    environment.write(run_dir, cluster)
+    return gate.judge(folder.parent)
+
+
+def _gate(options: argparse.Namespace) -> int:
+    from experiments import gate
+    from experiments.record import new_run_folder
+
+    return gate.run(options.run_dir or new_run_folder(), options.images)
+
+
+def _heal(options: argparse.Namespace) -> int:
+    import os
+
+    from experiments import undo
+
+    lines = undo.heal(options.cluster or os.environ.get("RESILIENCE_CLUSTER") or "resilience")
+    print("\n".join(lines) or "nothing to undo")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What experiments do to the platform. Every action writes its undo first, and proof that it acted afterwards."""

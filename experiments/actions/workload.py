@@ -1,0 +1,115 @@
+"""Faults of replicas: some of a tier answer errors while they stay alive and Ready."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from deploy.errors import Problem
+from deploy.waiting import eventually
+from experiments import pods, session
+from experiments.actions.fault import ended, inject, prove
+from experiments.drivers.injector import Replica, Switch
+from experiments.pods import Pod
+from experiments.watch.ejection import EjectionWatcher
+
+SEED = "RESILIENCE_SEED"
+
+
+def choose(replicas: Sequence[Pod], count: int, seed: str) -> list[Pod]:
+    """Picks replicas by the run's seed: by their place in the sorted list, so that a replay picks the same places.
+
+    Raises:
+        Problem: there are fewer than `count`, so the fault would not be the one that was asked for.
+    """
+    if not 0 < count <= len(replicas):
+        raise Problem(f"{count} replicas were to be broken and {len(replicas)} are there", fix="is the tier up?")
+    ordered = sorted(replicas, key=lambda replica: (replica.node, replica.name))
+    places = random.Random(seed).sample(range(len(ordered)), count)  # noqa: S311 - a choice to be repeated, no secret
+    return [ordered[place] for place in sorted(places)]
+
+
+def break_replicas(namespace: str, app: str, count: int, status: int, hold_s: float) -> dict[str, Any]:
+    """Makes replicas of a tier answer with a status until they are healed, `hold_s` and a minute at most.
+
+    The proof that it acted is recorded when they are healed, from the replicas' own counters.
+    """
+    running = session.current()
+    out = {name for watcher in running.watchers if isinstance(watcher, EjectionWatcher) for name in watcher.flagged}
+    fresh = [pod for pod in _ready(namespace, app) if pod.name not in out]  # who is out already cannot be ejected
+    chosen = choose(fresh, count, os.environ.get(SEED, "1"))
+    replicas = [Replica(pod.name, pod.uid, pod.ip) for pod in chosen]
+    named = [asdict(replica) for replica in replicas]
+    fault = _fault(namespace, app)
+    switch = Switch(running.cluster, namespace, app)
+    inject(
+        running,
+        fault,
+        [{"undo": "clear-fault", "namespace": namespace, "app": app, "pods": named}],
+        lambda: switch.set_status(replicas, status, hold_s + 60),
+        {"namespace": namespace, "app": app, "status": status, "pods": [pod.name for pod in chosen]},
+    )
+    return {"fault": fault, "pods": named}
+
+
+def heal_replicas(namespace: str, app: str) -> dict[str, Any]:
+    """Heals what `break_replicas` broke, having asked the replicas whether anybody met the fault; may be repeated."""
+    running = session.current()
+    fault = _fault(namespace, app)
+    broken = [entry for entry in running.ledger.open() if entry.fault == fault]
+    observed: list[dict[str, Any]] = []
+    for entry in broken:
+        replicas = [Replica(**pod) for pod in entry.undo["pods"]]
+        switch = Switch(running.cluster, namespace, app)
+        states = switch.states(replicas)
+        observed += [{"pod": state["pod"], "faulted_total": state["faulted_total"]} for state in states]
+        met = min((int(state["faulted_total"]) for state in states), default=0)
+        prove(running, fault, acted=met > 0, by="server-counter", observed={"faulted_total": met, "replicas": observed})
+        lo = time.monotonic()
+        switch.clear(replicas)
+        running.ledger.done(entry.id)
+        ended(running, fault, lo)
+    return {"fault": fault, "healed": observed}
+
+
+def watch_ejections(namespace: str, app: str, clients: list[str]) -> dict[str, Any]:
+    """Begins to watch, in every client's proxy, which replicas of a tier are ejected; ends with the experiment.
+
+    Args:
+        namespace: of the tier.
+        app: the tier.
+        clients: label selectors with their namespace, "istio-system/app=istio-ingressgateway".
+    """
+    running = session.current()
+    hosts = {pod.ip: pod.name for pod in pods.find(running.cluster, namespace, f"app={app}")}
+    upstream = f"outbound|[0-9]*|[^|]*|{app}.{namespace}.svc.cluster.local::"
+    watchers: dict[str, EjectionWatcher] = {}
+    for selector in clients:
+        client_namespace, labels = selector.split("/", 1)
+        found = [pod for pod in pods.find(running.cluster, client_namespace, labels) if pod.running]
+        if not found:
+            raise Problem(f"no client runs that matches {selector}", fix=f"kubectl -n {client_namespace} get pods")
+        for pod in found:
+            name = f"{client_namespace}/{pod.name}"
+            watchers[name] = EjectionWatcher(running.recorder, running.cluster, name, upstream, hosts)
+            running.add(watchers[name])
+    eventually(
+        lambda: [name for name, watcher in watchers.items() if watcher.polls == 0],
+        lambda silent: not silent,
+        within_s=20,
+        what="every client's proxy to tell of its clusters",
+    )
+    running.recorder.event("clients", expected=list(watchers), fault=_fault(namespace, app))
+    return {"clients": list(watchers)}
+
+
+def _fault(namespace: str, app: str) -> str:
+    return f"replicas of {namespace}/{app} answer errors"
+
+
+def _ready(namespace: str, app: str) -> list[Pod]:
+    return [pod for pod in pods.find(session.current().cluster, namespace, f"app={app}") if pod.ready]

@@ -1,0 +1,69 @@
+"""Which experiments there are, which targets each proves, and which negative controls it has."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.errors import Usage
+from deploy.paths import ROOT
+from experiments.record import case_name
+
+DOCUMENTS = ROOT / "experiments"
+TARGETS = ROOT / "tests" / "targets.toml"
+CONTROLS = ROOT / "tests" / "controls"
+SETTINGS = DOCUMENTS / "settings.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One document.
+
+    Attributes:
+        name: its path below experiments/, without ending: mesh/ejection.
+        path: of the document.
+        targets: ids of the targets it proves, in the order of targets.toml.
+        controls: for each negative control, the targets that must fail under it.
+    """
+
+    name: str
+    path: Path
+    targets: tuple[str, ...]
+    controls: dict[str, tuple[str, ...]]
+
+    def control_file(self, control: str) -> Path:
+        """Returns the file that says which protection a negative control takes away."""
+        return CONTROLS / f"{case_name(self.name, control)}.yaml"
+
+    def targets_under(self, control: str | None) -> tuple[str, ...]:
+        """Returns the targets that a run is judged by: all, or those that the control must break."""
+        return self.controls[control] if control else self.targets
+
+
+def names() -> list[str]:
+    """Returns every experiment's name, sorted."""
+    return sorted(str(path.relative_to(DOCUMENTS).with_suffix("")) for path in DOCUMENTS.glob("*/*.yaml"))
+
+
+def find(name: str) -> Experiment:
+    """Returns an experiment by its name.
+
+    Raises:
+        Usage: there is no such document; names those there are.
+    """
+    name = name.removeprefix("experiments/").removesuffix(".yaml")
+    if name not in names():
+        raise Usage(f"there is no experiment {name!r}", fix=f"one of: {', '.join(names())}")
+    targets = [target for target in _targets() if target["experiment"] == name]
+    controls: dict[str, tuple[str, ...]] = {}
+    for target in targets:
+        for control in target.get("controls", []):
+            controls[control] = (*controls.get(control, ()), target["id"])
+    ids = tuple(target["id"] for target in targets)
+    return Experiment(name, DOCUMENTS / f"{name}.yaml", ids, controls)
+
+
+def _targets() -> list[dict[str, Any]]:
+    return list(tomllib.loads(TARGETS.read_text())["target"])

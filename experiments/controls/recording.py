@@ -1,0 +1,62 @@
+"""The control that every document declares: records the run, and calls the platform while it is disrupted.
+
+Declared in the document (not only in our settings), so that `chaos run` by hand records too:
+
+```yaml
+controls:
+  - {name: recording, provider: {type: python, module: experiments.controls.recording}}
+configuration:
+  experiment: mesh/ejection
+  watch: {shop: [app, api, worker]}
+  traffic: {…}             # see experiments/traffic.py
+```
+A control that fails is ignored by Chaos Toolkit unless it interrupts the execution: nothing may run unrecorded.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import Any
+
+from chaoslib.exceptions import InterruptExecution
+
+from deploy.cluster import Cluster
+from deploy.errors import Problem
+from experiments import catalogue, session
+from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, new_run_folder, now
+from experiments.traffic import Plan, Traffic
+
+
+def before_experiment_control(context: dict[str, Any], configuration: dict[str, Any], **_: Any) -> None:
+    """Opens the case's folder, starts watchers and callers."""
+    experiment = str(configuration["experiment"])
+    try:
+        if CASE_DIR not in os.environ:
+            folder = new_run_folder("-by-hand") / case_name(experiment)
+            os.environ[CASE_DIR] = str(folder)
+            print(f"recording into {folder}")
+        recorder = Recorder.current()
+        recorder.describe_new(
+            case=recorder.folder.name,
+            experiment=experiment,
+            targets=list(catalogue.find(experiment).targets_under(os.environ.get(CONTROL) or None)),
+            description=str(context.get("description", "")),
+            started=now(),
+        )
+        cluster = Cluster.connect()
+        raw = configuration.get("traffic")
+        traffic = Traffic(cluster, recorder, Plan.model_validate(raw) if raw else None)
+        session.begin(session.Session(cluster, recorder, session.numbers(configuration.get("watch")), traffic))
+    except Exception as error:
+        session.end()
+        raise InterruptExecution(f"the experiment was not begun: {error}") from error
+
+
+def after_experiment_control(**_: Any) -> None:
+    """Stops callers and watchers and closes the record."""
+    try:
+        session.end()
+    finally:
+        with suppress(Problem):  # it was never opened, which before_experiment_control has said
+            Recorder.current().describe(ended=now())

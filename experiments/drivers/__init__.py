@@ -1,0 +1,1 @@
+"""How a meaning ("freeze this zone") is done on a kind of cluster."""

@@ -1,0 +1,89 @@
+"""The kind driver of node faults: a node is a container, and a frozen node is a paused one.
+
+Freezing stops every process of the node between two instructions: kubelet, containerd, every pod. Nothing is told
+good-bye, no connection is closed: from outside it looks like a power cut. Works while the API server is down.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from deploy.errors import Problem
+from deploy.shell import run
+
+CALL_S = 30.0
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def pause(nodes: Sequence[str]) -> None:
+    """Freezes the nodes side by side.
+
+    Raises:
+        Problem: a node could not be frozen.
+    """
+    _each("pause", nodes)
+
+
+def unpause(nodes: Sequence[str]) -> list[str]:
+    """Thaws those of the nodes that are frozen; returns their names."""
+    frozen = [node for node in nodes if paused(node)]
+    _each("unpause", frozen)
+    return frozen
+
+
+def exists(node: str) -> bool:
+    """Says whether there is such a container: a cluster that was deleted has nothing left to thaw."""
+    return (
+        node in run(["docker", "ps", "--all", "--format", "{{.Names}}"], what="listing nodes", timeout_s=CALL_S).split()
+    )
+
+
+def paused(node: str) -> bool:
+    """Says whether Docker holds the node frozen."""
+    return bool(_inspect(node)["State"]["Paused"])
+
+
+def freezer_state(node: str) -> str | None:
+    """Returns what the kernel says of the node's processes: FROZEN, THAWED, or None where it cannot be read."""
+    pid = _inspect(node)["State"]["Pid"]
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "freezer":
+            return _read(CGROUPS / "freezer" / path.lstrip("/") / "freezer.state")
+        if controllers == "":
+            events = _read(CGROUPS / path.lstrip("/") / "cgroup.events") or ""
+            if "frozen " in events:
+                return "FROZEN" if "frozen 1" in events else "THAWED"
+    return None
+
+
+def _each(verb: str, nodes: Sequence[str]) -> None:
+    if not nodes:
+        return
+    with ThreadPoolExecutor(len(nodes)) as pool:
+        for done in [
+            pool.submit(run, ["docker", verb, node], what=f"{verb} {node}", timeout_s=CALL_S) for node in nodes
+        ]:
+            done.result()
+
+
+def _inspect(node: str) -> dict[str, dict[str, object]]:
+    text = run(["docker", "inspect", "--type", "container", node], what=f"looking at node {node}", timeout_s=CALL_S)
+    found = json.loads(text)
+    if len(found) != 1:
+        raise Problem(f"{node} is not one container", why=text[:200])
+    return dict(found[0])
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return None

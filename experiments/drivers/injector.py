@@ -1,0 +1,70 @@
+"""The shop's fault switch, reached from the one identity that may use it: chaos/fault-injector, through its sidecar."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deploy.errors import Problem
+from experiments import pods
+
+if TYPE_CHECKING:
+    from deploy.cluster import Cluster
+
+SCRIPT = Path(__file__).parent.parent / "inside" / "fault_call.py"
+NAMESPACE, SELECTOR, CONTAINER = "chaos", "app=injector", "injector"
+PORT = 9090
+CALL_S = 5.0
+OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """A pod that a fault was put into; a pod that came back under its name has another uid."""
+
+    name: str
+    uid: str
+    ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """The fault switches of one tier's replicas."""
+
+    cluster: Cluster
+    namespace: str
+    app: str
+
+    def set_status(self, replicas: Sequence[Replica], status: int, for_s: float) -> None:
+        """Makes replicas answer every business request with a status; they heal by themselves after `for_s`."""
+        self._call(replicas, "POST", {"kind": "status", "value": status, "for_s": for_s})
+
+    def clear(self, replicas: Sequence[Replica]) -> list[dict[str, Any]]:
+        """Heals replicas; returns what each tells of its last fault."""
+        return self._call(replicas, "DELETE")
+
+    def states(self, replicas: Sequence[Replica]) -> list[dict[str, Any]]:
+        """Returns what each replica tells of its last fault: faulted_total is the server's own count."""
+        return self._call(replicas, "GET")
+
+    def _call(self, replicas: Sequence[Replica], method: str, body: Any = None) -> list[dict[str, Any]]:
+        if not replicas:
+            return []
+        host = f"{self.app}-fault.{self.namespace}.svc.cluster.local:{PORT}"
+        common = {"port": PORT, "method": method, "path": "/fault", "host": host, "body": body}
+        calls = [{"ip": replica.ip, **common} for replica in replicas]
+        pod = pods.one_running(self.cluster, NAMESPACE, SELECTOR)
+        argv = ["python3", "-c", SCRIPT.read_text(), json.dumps({"calls": calls, "timeout_s": CALL_S})]
+        text = self.cluster.exec(NAMESPACE, pod.name, argv, container=CONTAINER, timeout_s=CALL_S * len(calls) + 15)
+        answers = json.loads(text)
+        for replica, answer in zip(replicas, answers, strict=True):
+            if answer["status"] != OK:
+                raise Problem(
+                    f"{method} /fault on {self.namespace}/{replica.name} was answered {answer['status']}",
+                    why=answer["body"][:300],
+                    fix="403: an AuthorizationPolicy must let the injector in; 0 or 503: is the pod in the mesh?",
+                )
+        return [json.loads(answer["body"]) for answer in answers]

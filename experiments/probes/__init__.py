@@ -1,0 +1,1 @@
+"""What experiments ask of the platform."""

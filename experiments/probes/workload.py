@@ -1,0 +1,58 @@
+"""Whether the tiers are whole, and how long it takes until they are."""
+
+from __future__ import annotations
+
+import time
+
+from deploy.waiting import NotSo, consistently, eventually, pause
+from experiments import session
+
+
+def hold(seconds: float) -> float:
+    """Holds a fault for a while; returns how long it really was."""
+    begin = time.monotonic()
+    pause(seconds)
+    return time.monotonic() - begin
+
+
+def tiers_ready(within_s: float) -> bool:
+    """Says whether every watched tier has all the ready pods it wants, waiting up to `within_s` for it."""
+    try:
+        eventually(
+            lambda: session.current().ready,
+            lambda ready: all(watcher.full() for watcher in ready.values()),
+            within_s=within_s,
+            what="every tier to be whole",
+        )
+    except NotSo:
+        return False
+    return True
+
+
+def capacity_back(within_s: float, tail_s: float) -> dict[str, object]:
+    """Holds a zone's fault until every tier is whole outside it, `within_s` at most, and `tail_s` more.
+
+    The tail is what shows that the callers' last error was the last. Not reaching capacity is a finding that the
+    judge reads from the record, not an error of the experiment.
+    """
+    ready = session.current().ready
+    begin = time.monotonic()
+    whole = tiers_ready(within_s)
+    after_s = time.monotonic() - begin
+    pause(tail_s)
+    counts = {tier: count.ready for watcher in ready.values() for tier, count in watcher.counts().items()}
+    return {"whole": whole, "after_s": after_s, "ready": counts}
+
+
+def stays_ready(for_s: float) -> bool:
+    """Says whether every watched tier stays whole for a while."""
+    try:
+        consistently(
+            lambda: session.current().ready,
+            lambda ready: all(watcher.full() for watcher in ready.values()),
+            for_s=for_s,
+            what="every tier being whole",
+        )
+    except NotSo:
+        return False
+    return True

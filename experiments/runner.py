@@ -1,0 +1,170 @@
+"""Runs one document as `chaos run` in a child process, records the case, and leaves nothing behind.
+
+A child process, because Chaos Toolkit handles signals only in a main thread, chaostoolkit-kubernetes reads its
+kubeconfig at import, and a crash must not take the judge with it. Its environment is made, not inherited: no proxies,
+one kubeconfig, one context. Its exit code says nothing (research/style.md §5) and is not looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+from deploy.cluster import Cluster
+from deploy.errors import Problem
+from deploy.paths import ROOT
+from experiments import catalogue, documents, guard, undo, weaken
+from experiments.catalogue import Experiment
+from experiments.ledger import Ledger
+from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, now
+
+ROLLBACKS_S = 90.0
+RUN_S_MAX = 1800.0
+# What a child may know of us; everything else (proxies, KUBECONFIG, KUBERNETES_*) leads it astray.
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "XDG_STATE_HOME", "XDG_CACHE_HOME")
+PASSED_ON_PREFIXES = ("RESILIENCE_", "DOCKER_")
+
+
+def environment(cluster: Cluster, case: Path) -> dict[str, str]:
+    """Returns the child's environment: one cluster, one case, no proxies."""
+    kept = {
+        name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)
+    }
+    return kept | {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        "KUBECONFIG": str(cluster.kubeconfig),
+        "KUBERNETES_CONTEXT": cluster.context,
+        "RESILIENCE_CLUSTER": cluster.name,
+        CASE_DIR: str(case),
+        guard.PINNED: guard.pin(cluster),
+    }
+
+
+def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster | None = None) -> Path:
+    """Runs an experiment once, with a negative control if one is named, and returns the case's folder.
+
+    Raises:
+        Problem: it could not be run, or what it left behind could not be undone.
+        KeyboardInterrupt: the user stopped it; everything is undone by then.
+    """
+    experiment = catalogue.find(name)
+    document = documents.load(experiment.path, experiment.name)
+    if control is not None and control not in experiment.controls:
+        raise Problem(
+            f"{experiment.name} has no negative control {control!r}",
+            fix=f"one of: {', '.join(experiment.controls) or 'none'}",
+        )
+    cluster = cluster or Cluster.connect()
+    undo.heal(cluster.name)
+    guard.pin(cluster)
+    guard.permit(cluster)
+    recorder = Recorder(run_dir.resolve() / case_name(experiment.name, control))
+    recorder.describe(
+        case=recorder.folder.name,
+        experiment=experiment.name,
+        targets=list(experiment.targets_under(control)),
+        control=control,
+        description=document.description,
+        started=now(),
+    )
+    try:
+        with ExitStack() as stack:
+            if control:
+                stack.enter_context(weaken.weakened(cluster, experiment.control_file(control)))
+            _chaos(experiment, cluster, recorder.folder, control)
+    finally:
+        _left_behind(cluster, recorder)
+        recorder.describe(ended=now())
+    return recorder.folder
+
+
+def chaos_program() -> Path:
+    """Returns the `chaos` of the environment that we run in, whatever PATH says."""
+    return Path(sys.executable).with_name("chaos")
+
+
+def _chaos(experiment: Experiment, cluster: Cluster, case: Path, control: str | None) -> None:
+    """Runs the child to its end; a signal to us is passed on and its rollbacks are waited for."""
+    argv = [
+        str(chaos_program()),
+        "--no-version-check",
+        "--no-log-file",
+        "--settings",
+        str(catalogue.SETTINGS),
+        "run",
+        "--journal-path",
+        str(case / "journal.json"),
+        str(experiment.path),
+    ]
+    with (case / "chaos.log").open("ab") as log:
+        child = subprocess.Popen(
+            argv,
+            cwd=case,
+            env=environment(cluster, case) | {CONTROL: control or ""},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches it once, from us, not a second time from the terminal
+        )
+        with _interruptible():
+            try:
+                child.wait(RUN_S_MAX)
+            except subprocess.TimeoutExpired as error:
+                _end(child)
+                raise Problem(f"{experiment.name} did not end within {RUN_S_MAX:g} s", fix=f"see {log.name}") from error
+            except BaseException:
+                _end(child)
+                raise
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Makes SIGTERM behave like Ctrl-C for the time of the block, where we own the main thread."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not the main thread: signals are somebody else's business
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Asks the child to stop, gives its rollbacks time, and kills it only then; a second Ctrl-C changes nothing."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if _in_main_thread() else None
+    try:
+        child.send_signal(signal.SIGTERM)
+        try:
+            child.wait(ROLLBACKS_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait(10)
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+
+
+def _in_main_thread() -> bool:
+    import threading
+
+    return threading.current_thread() is threading.main_thread()
+
+
+def _left_behind(cluster: Cluster, recorder: Recorder) -> None:
+    """Undoes what the child did not, and says so: a case that had to be healed from outside was not whole."""
+    if Ledger.of(cluster.name).open():
+        for line in undo.heal(cluster.name):
+            recorder.note(f"healed after the experiment: {line}")

@@ -1,0 +1,111 @@
+"""The undos that the ledger names, made to act. Every one may be repeated and then changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from experiments import pods
+from experiments.drivers import docker_nodes
+from experiments.drivers.injector import Replica, Switch
+from experiments.ledger import Driver, Ledger, Undo
+
+if TYPE_CHECKING:
+    from deploy.cluster import Cluster
+
+DELETE_S = 60.0
+
+
+def drivers(name: str) -> Mapping[str, Driver]:
+    """Returns the driver of every undo for one cluster; the API server is asked only by those that need it."""
+    connected: list[Cluster] = []
+
+    def cluster() -> Cluster:
+        from deploy.cluster import Cluster
+
+        if not connected:
+            connected.append(Cluster.connect(name))
+        return connected[0]
+
+    return {
+        "unpause-node": unpause_node,
+        "clear-fault": lambda undo: clear_fault(cluster(), undo),
+        "restore-object": lambda undo: restore_object(cluster(), undo),
+        "delete-object": lambda undo: delete_object(cluster(), undo),
+    }
+
+
+def heal(name: str, fault: str | None = None) -> list[str]:
+    """Undoes everything that is open in a cluster's ledger, or one fault; returns a line for each."""
+    return Ledger.of(name).heal(drivers(name), fault=fault)
+
+
+def unpause_node(undo: Undo) -> str:
+    """Thaws a node."""
+    node = str(undo["node"])
+    if not docker_nodes.exists(node):
+        return f"node {node} is gone"
+    return f"node {node} thawed" if docker_nodes.unpause([node]) else f"node {node} was not frozen"
+
+
+def clear_fault(cluster: Cluster, undo: Undo) -> str:
+    """Heals those of the replicas that are still the same pods; a pod that was replaced has no fault."""
+    namespace, app = str(undo["namespace"]), str(undo["app"])
+    there = {pod.uid for pod in pods.find(cluster, namespace, f"app={app}")}
+    replicas = [Replica(**pod) for pod in undo["pods"] if pod["uid"] in there]
+    Switch(cluster, namespace, app).clear(replicas)
+    return f"{len(replicas)} replica(s) of {namespace}/{app} healed"
+
+
+def restore_object(cluster: Cluster, undo: Undo) -> str:
+    """Makes an object be as it was written down, whether it was changed or deleted."""
+    from kubernetes.dynamic.exceptions import NotFoundError
+
+    manifest = dict(undo["manifest"])
+    name, namespace = manifest["metadata"]["name"], manifest["metadata"].get("namespace")
+    resource = cluster.dynamic.resources.get(api_version=manifest["apiVersion"], kind=manifest["kind"])
+    label = f"{manifest['kind']} {namespace}/{name}"
+    try:
+        live = resource.get(name=name, namespace=namespace).to_dict()
+    except NotFoundError:
+        resource.create(body=manifest, namespace=namespace)
+        return f"{label} made again"
+    if essence(live) == manifest:
+        return f"{label} was as it should be"
+    manifest["metadata"] = manifest["metadata"] | {"resourceVersion": live["metadata"]["resourceVersion"]}
+    resource.replace(body=manifest, name=name, namespace=namespace)
+    return f"{label} restored"
+
+
+def delete_object(cluster: Cluster, undo: Undo) -> str:
+    """Deletes an object that a fault made."""
+    from kubernetes.dynamic.exceptions import NotFoundError
+
+    resource = cluster.dynamic.resources.get(api_version=undo["apiVersion"], kind=undo["kind"])
+    label = f"{undo['kind']} {undo.get('namespace')}/{undo['name']}"
+    try:
+        resource.delete(name=undo["name"], namespace=undo.get("namespace"))
+    except NotFoundError:
+        return f"{label} is gone"
+    return f"{label} deleted"
+
+
+SERVERS_OWN = (
+    "managedFields",
+    "resourceVersion",
+    "uid",
+    "creationTimestamp",
+    "generation",
+    "selfLink",
+    "deletionTimestamp",
+)
+CONTROLLERS_OWN = ("deployment.kubernetes.io/revision",)
+
+
+def essence(live: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns an object without what the server and its controllers write: what its owner meant."""
+    metadata = {key: value for key, value in live["metadata"].items() if key not in SERVERS_OWN}
+    annotations = {key: value for key, value in metadata.pop("annotations", {}).items() if key not in CONTROLLERS_OWN}
+    if annotations:
+        metadata["annotations"] = annotations
+    return {key: value for key, value in live.items() if key != "status"} | {"metadata": metadata}

@@ -1,0 +1,1 @@
+"""Threads that write what they see into the record while an experiment runs."""

@@ -1,0 +1,215 @@
+"""Negative controls: a protection is taken away, the same experiment runs, and its target must fail.
+
+A control is a file of data, tests/controls/<experiment>~<name>.yaml:
+
+```yaml
+why: one sentence, what is taken away and what must then be seen
+changes:
+  - {apiVersion: apps/v1, kind: Deployment, namespace: shop, name: app, patch: {spec: {minReadySeconds: null}}}
+  - {apiVersion: policy/v1, kind: PodDisruptionBudget, namespace: shop, name: app, delete: true}
+  - {apiVersion: …, kind: …, namespace: …, all: true, delete: true}        # every object of the kind there
+proxies:                    # wait until these client proxies have it
+  - {pods: callers/app=caller-us-east-1a, config: <query of Envoy's config_dump>, about: <text>, lacks: <text>}
+```
+A patch is a JSON merge patch: null removes a field. Every object is written into the ledger as it was before it is
+changed, so that `heal` restores it; afterwards each must equal what was written down, and every workload be rolled out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from deploy.errors import Problem
+from deploy.waiting import eventually
+from experiments import guard, pods, undo
+from experiments.ledger import Ledger
+
+if TYPE_CHECKING:
+    from deploy.cluster import Cluster
+
+WORKLOADS = frozenset({"Deployment", "StatefulSet"})
+ROLLOUT_S = 300.0
+PROXY_S = 60.0
+FAULT = "negative control"
+
+
+class Strict(BaseModel):
+    """Anything that is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Change(Strict):
+    """One object that is changed or deleted, or every object of a kind in a namespace."""
+
+    apiVersion: str  # noqa: N815 - Kubernetes' own spelling
+    kind: str
+    namespace: str
+    name: str | None = None
+    all: bool = False
+    patch: dict[str, Any] | None = None
+    delete: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.name is None) == (not self.all):
+            raise ValueError("give either name or all: true")
+        if (self.patch is None) == (not self.delete):
+            raise ValueError("give either patch or delete: true")
+        return self
+
+
+class Proxies(Strict):
+    """What the proxies of some pods must show once the change has reached them."""
+
+    pods: str = Field(pattern=r"^[a-z0-9-]+/.+$")
+    config: str
+    about: str
+    lacks: str | None = None
+    has: str | None = None
+
+
+class Weakening(Strict):
+    """A control file."""
+
+    why: str
+    changes: list[Change] = Field(min_length=1)
+    proxies: list[Proxies] = Field(default_factory=list)
+
+
+def load(path: Path) -> Weakening:
+    """Reads a control file.
+
+    Raises:
+        Problem: it is not there or not right.
+    """
+    try:
+        return Weakening.model_validate(yaml.safe_load(path.read_text()))
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise Problem(
+            f"the negative control {path.name} cannot be used", why=str(error), fix="mend the file"
+        ) from error
+
+
+@contextmanager
+def weakened(cluster: Cluster, path: Path) -> Iterator[Weakening]:
+    """Takes the protection away for the time of the block and puts it back whatever happens in it."""
+    control = load(path)
+    ledger = Ledger.of(cluster.name)
+    fault = f"{FAULT} {path.stem}"
+    guard.pin(cluster)
+    guard.permit(cluster)
+    objects: list[dict[str, Any]] = []
+    try:
+        for change in control.changes:
+            objects += _apply(cluster, ledger, fault, change)
+        _rolled_out(cluster, objects)
+        for proxies in control.proxies:
+            _reached(cluster, proxies)
+        yield control
+    finally:
+        ledger.heal(undo.drivers(cluster.name), fault=fault)
+        _rolled_out(cluster, objects)
+        _as_before(cluster, objects)
+
+
+def _apply(cluster: Cluster, ledger: Ledger, fault: str, change: Change) -> list[dict[str, Any]]:
+    """Makes one change; returns the objects as they were."""
+    resource = cluster.dynamic.resources.get(api_version=change.apiVersion, kind=change.kind)
+    if change.all:
+        live = [dict(item) for item in resource.get(namespace=change.namespace).to_dict()["items"]]
+    else:
+        live = [resource.get(name=change.name, namespace=change.namespace).to_dict()]
+    if not live:
+        raise Problem(
+            f"there is no {change.kind} in {change.namespace} to take away",
+            why="a control that changes nothing proves nothing",
+            fix="deploy the stack whole, or mend the control's file",
+        )
+    before = [undo.essence(item | {"apiVersion": change.apiVersion, "kind": change.kind}) for item in live]
+    for item in before:
+        name = item["metadata"]["name"]
+        ledger.intend(fault, {"undo": "restore-object", "manifest": item})
+        if change.delete:
+            resource.delete(name=name, namespace=change.namespace)
+        else:
+            patch = {
+                "apiVersion": change.apiVersion,
+                "kind": change.kind,
+                "metadata": {"name": name},
+                **(change.patch or {}),
+            }
+            resource.patch(
+                body=patch, name=name, namespace=change.namespace, content_type="application/merge-patch+json"
+            )
+            _took_effect(resource, item, change.namespace)
+    return before
+
+
+def _took_effect(resource: Any, before: dict[str, Any], namespace: str) -> None:
+    name = before["metadata"]["name"]
+    if undo.essence(resource.get(name=name, namespace=namespace).to_dict()) == before:
+        raise Problem(
+            f"the patch of {before['kind']} {namespace}/{name} changed nothing",
+            why="a control that takes nothing away proves nothing",
+            fix="mend the control's file: the field may have moved",
+        )
+
+
+def _rolled_out(cluster: Cluster, objects: list[dict[str, Any]]) -> None:
+    """Waits until every workload among the objects runs what its object says."""
+    from deploy import rollout
+
+    workloads = [item for item in objects if item["kind"] in WORKLOADS]
+    if workloads:
+        rollout.wait(cluster, workloads, within_s=ROLLOUT_S, say=lambda _: None)
+
+
+def _reached(cluster: Cluster, proxies: Proxies) -> None:
+    """Waits until the proxies' own configuration shows the change: istiod's push takes its time."""
+    namespace, selector = proxies.pods.split("/", 1)
+    argv = ["pilot-agent", "request", "GET", proxies.config]
+    for pod in pods.find(cluster, namespace, selector):
+        eventually(
+            partial(cluster.exec, namespace, pod.name, argv, container=pods.PROXY),
+            lambda text: shows(text, proxies),
+            within_s=PROXY_S,
+            every_s=1,
+            what=f"the proxy of {namespace}/{pod.name} to get the change",
+        )
+
+
+def shows(text: str, proxies: Proxies) -> bool:
+    """Says whether a configuration speaks of what it should, and has or lacks what it should."""
+    if proxies.about not in text:
+        return False
+    return (proxies.lacks is None or proxies.lacks not in text) and (proxies.has is None or proxies.has in text)
+
+
+def _as_before(cluster: Cluster, objects: list[dict[str, Any]]) -> None:
+    """Checks that every object is what it was.
+
+    Raises:
+        Problem: one is not.
+    """
+    for item in objects:
+        resource = cluster.dynamic.resources.get(api_version=item["apiVersion"], kind=item["kind"])
+        meta = item["metadata"]
+        live = undo.essence(resource.get(name=meta["name"], namespace=meta.get("namespace")).to_dict())
+        if _meant(live) != _meant(item):
+            raise Problem(
+                f"{item['kind']} {meta.get('namespace')}/{meta['name']} is not what it was before the negative control",
+                fix="deploy the stack again: python -m deploy up",
+            )
+
+
+def _meant(item: dict[str, Any]) -> dict[str, Any]:
+    """Leaves the number of replicas out: an autoscaler may have changed it meanwhile."""
+    return item | {"spec": {key: value for key, value in item.get("spec", {}).items() if key != "replicas"}}

@@ -1,0 +1,1 @@
+"""Locust users and shapes, and the open-loop caller that outage figures come from."""

@@ -1,0 +1,237 @@
+"""Starts and stops load: the open-loop caller on this host or in a zone's pod, and Locust's users.
+
+Each is a context manager. On the host a child's standard input is a leash: it ends when this process does, even by
+kill -9, and the child then stops by itself. A caller in a pod has no leash; its duration ends it.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import sys
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from deploy.errors import Problem
+from deploy.paths import ROOT
+from deploy.waiting import NotSo, eventually
+from loadtests.child import Child
+from loadtests.crowd import Locust
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from deploy.cluster import Cluster
+
+__all__ = ["HostCaller", "Locust", "PodCaller"]
+
+START_S = 20.0  # a Python process with aiohttp, on a machine under load
+GRACE_S = 10.0  # from "stop" to gone, on top of the time the last answer may take
+NAMESPACE = "callers"
+POD_PROGRAM = ("python3", "/opt/app/open_loop.py")
+
+
+def _open_loop(
+    *, url: str, rate_hz: float, duration_s: float, timeout_s: float, headers: Mapping[str, str], caller: str, out: str
+) -> list[str]:
+    """The arguments of open_loop.py."""
+    argv = ["--url", url, "--rate", f"{rate_hz:g}", "--duration", f"{duration_s:g}", "--timeout", f"{timeout_s:g}"]
+    for name, value in headers.items():
+        argv += ["--header", f"{name}: {value}"]
+    return [*argv, "--caller", caller, "--out", out]
+
+
+@dataclass
+class HostCaller:
+    """Calls from this host, outside the cluster; samples go to `out`, a new file, as they come.
+
+    ```
+    with HostCaller(cluster.gateway_url + "/browse", 50, 300, case / "samples-gateway.ndjson"):
+        ...
+    ```
+    """
+
+    url: str
+    rate_hz: float
+    duration_s: float
+    out: Path
+    caller: str = "gateway"
+    timeout_s: float = 3.0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    _child: Child | None = field(default=None, init=False, repr=False)
+
+    def start(self) -> Self:
+        """Returns when the load has begun.
+
+        Raises:
+            Problem: it did not begin (bad argument, file exists).
+        """
+        load = _open_loop(
+            url=self.url,
+            rate_hz=self.rate_hz,
+            duration_s=self.duration_s,
+            timeout_s=self.timeout_s,
+            headers=self.headers,
+            caller=self.caller,
+            out=str(self.out.resolve()),
+        )
+        program = str(ROOT / "loadtests" / "open_loop.py")
+        child = Child([sys.executable, "-P", program, *load, "--leash"])
+        begun = eventually(
+            lambda: (child.exit_code, self.out.exists() and self.out.stat().st_size > 0),
+            lambda state: state[0] is not None or state[1],
+            within_s=START_S,
+            every_s=0.02,
+            what=f"the caller {self.caller} to begin",
+        )
+        if begun[0]:
+            raise Problem(f"the caller {self.caller} did not begin", why=child.said())
+        self._child = child
+        return self
+
+    def wait(self) -> None:
+        """Waits until the whole duration has been sent and answered."""
+        if self._child:
+            self._child.wait(self.duration_s + self.timeout_s + GRACE_S)
+            self.stop()
+
+    def stop(self) -> None:
+        """Ends the load early and in good order; does nothing when it has ended.
+
+        Raises:
+            Problem: the sample file is without its end line, so it proves nothing.
+        """
+        child, self._child = self._child, None
+        if child:
+            child.stop(self.timeout_s + GRACE_S)
+            if not _ended(self.out.read_bytes()[-200:].decode()):
+                raise Problem(f"the caller {self.caller} did not come to its end", why=child.said())
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+@dataclass
+class PodCaller:
+    """Calls from the pod callers/caller-<zone>, through its sidecar. `fetch` brings the samples here."""
+
+    cluster: Cluster
+    zone: str
+    url: str
+    rate_hz: float
+    duration_s: float
+    timeout_s: float = 3.0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    program: Sequence[str] = POD_PROGRAM
+    _pod: str = field(default="", init=False)
+    _pid: str = field(default="", init=False)
+    _file: str = field(default="", init=False)
+
+    def start(self) -> Self:
+        """Returns when the load has begun.
+
+        Raises:
+            Problem: there is no such pod, or the load did not begin.
+        """
+        self._pod = _running(self.cluster, f"app=caller-{self.zone}")
+        self._file = f"/tmp/samples-{self.zone}-{uuid.uuid4().hex[:12]}.ndjson"  # noqa: S108 - the pod's own volume
+        load = _open_loop(
+            url=self.url,
+            rate_hz=self.rate_hz,
+            duration_s=self.duration_s,
+            timeout_s=self.timeout_s,
+            headers=self.headers,
+            caller=self.zone,
+            out=self._file,
+        )
+        # A session of its own outlives this exec; nothing of it may hold the exec's streams open.
+        detach = 'setsid "$@" >"$0.log" 2>&1 </dev/null & echo $!'
+        self._pid = self._exec("sh", "-c", detach, self._file, *self.program, *load, "--zone", self.zone).strip()
+        asks = 'test -s "$0" && echo begun || { test -s "$0.log" && echo ended || echo waits; }'
+        state = eventually(
+            lambda: self._exec("sh", "-c", asks, self._file).strip(),
+            lambda state: state != "waits",
+            within_s=START_S,
+            what=f"the caller in {self.zone} to begin",
+        )
+        if state != "begun":
+            raise Problem(f"the caller in {self.zone} did not begin", why=self._exec("cat", f"{self._file}.log"))
+        return self
+
+    def wait(self) -> None:
+        """Waits until the whole duration has been sent and answered."""
+        self._await_end(self.duration_s + self.timeout_s + GRACE_S)
+        self._pid = ""
+
+    def stop(self) -> None:
+        """Ends the load early and in good order; does nothing when it has ended.
+
+        Raises:
+            Problem: the sample file did not get its end line.
+        """
+        if self._pid:
+            self._exec("sh", "-c", 'kill -TERM "$0" 2>/dev/null || true', self._pid)
+            self._await_end(self.timeout_s + GRACE_S)
+            self._pid = ""
+
+    def fetch(self, out: Path) -> Path:
+        """Writes the samples to `out`, a new file, once the load has ended, and removes them from the pod.
+
+        Raises:
+            Problem: the pod is gone (it was restarted, or its zone is), or the file is not whole.
+        """
+        packed = self._exec("sh", "-c", 'gzip -c "$0" | base64 -w 0', self._file, timeout_s=120)
+        try:
+            text = gzip.decompress(base64.b64decode(packed))
+        except (ValueError, OSError, EOFError) as error:
+            raise Problem(f"the samples of {self.zone} did not arrive whole", why=str(error)) from None
+        if not _ended(text[-200:].decode()):
+            raise Problem(f"the samples of {self.zone} have no end line", fix="stop() or wait() before fetch()")
+        with out.open("xb") as file:
+            file.write(text)
+        self._exec("rm", "-f", self._file, f"{self._file}.log")
+        return out
+
+    def _await_end(self, within_s: float) -> None:
+        try:
+            eventually(
+                lambda: self._exec("tail", "-n", "1", self._file),
+                _ended,
+                within_s=within_s,
+                every_s=0.5,
+                what=f"the end line of the caller in {self.zone}",
+            )
+        except NotSo as error:
+            raise Problem(f"the caller in {self.zone} did not come to its end", why=str(error)) from None
+
+    def _exec(self, *argv: str, timeout_s: float = 30) -> str:
+        return self.cluster.exec(NAMESPACE, self._pod, argv, container="caller", timeout_s=timeout_s)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _ended(tail: str) -> bool:
+    """Whether the last line is an end line, whole."""
+    return tail.endswith("\n") and tail[:-1].rpartition("\n")[2].startswith('{"end":true')
+
+
+def _running(cluster: Cluster, selector: str) -> str:
+    """The one running pod with these labels."""
+    pods: Sequence[Any] = cluster.pods(NAMESPACE, selector)  # the client's types make every field optional
+    names = [p.metadata.name for p in pods if p.status.phase == "Running" and not p.metadata.deletion_timestamp]
+    if len(names) != 1:
+        raise Problem(
+            f"expected one running pod {selector} in {NAMESPACE}, found {len(names)}",
+            why="\n".join(f"{p.metadata.name}: {p.status.phase}" for p in pods),
+            fix=f"kubectl -n {NAMESPACE} get pods -o wide",
+        )
+    return str(names[0])

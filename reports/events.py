@@ -1,0 +1,216 @@
+"""The lines of events.ndjson as typed facts. pydantic reads the text; what comes out is frozen dataclasses."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+
+@dataclass(frozen=True, slots=True)
+class FaultIntent:
+    """Written before a fault is injected, so that it can be undone whatever happens."""
+
+    kind: Literal["fault.intent"]
+    t: float
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaultStarted:
+    """The fault began in [lo, hi]: just before the injecting call, just after it was confirmed."""
+
+    kind: Literal["fault.started"]
+    t: float
+    fault: str
+    lo: float
+    hi: float
+    target: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultProof:
+    """An independent observation that the fault acted, or did not."""
+
+    kind: Literal["fault.proof"]
+    t: float
+    fault: str
+    acted: bool
+    by: str = "unknown"
+    observed: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultEnded:
+    """The fault was undone in [lo, hi]."""
+
+    kind: Literal["fault.ended"]
+    t: float
+    fault: str
+    lo: float
+    hi: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ejection:
+    """A client's proxy marked a host as failing, in [lo, hi]."""
+
+    kind: Literal["ejection"]
+    t: float
+    client: str
+    host: str
+    lo: float
+    hi: float
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Every client proxy that should eject; `fault` narrows the list to one fault of the case."""
+
+    kind: Literal["clients"]
+    t: float
+    expected: tuple[str, ...]
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Ready pods of a tier, from a watch; pods on faulted nodes are not counted."""
+
+    kind: Literal["ready"]
+    t: float
+    tier: str
+    desired: int
+    ready: int
+    namespace: str = ""
+    by_zone: dict[str, int] = field(default_factory=dict)
+    excluded_zone: str | None = None
+    lo: float | None = None
+    hi: float | None = None
+
+    @property
+    def at_most(self) -> float:
+        """The latest moment at which this became so."""
+        return self.t if self.hi is None else self.hi
+
+    @property
+    def at_least(self) -> float:
+        """The earliest moment at which this became so."""
+        return self.t if self.lo is None else self.lo
+
+
+@dataclass(frozen=True, slots=True)
+class Eviction:
+    """One call to the eviction API and the HTTP status it answered."""
+
+    kind: Literal["eviction"]
+    t: float
+    tier: str
+    pod: str
+    status: int
+    namespace: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """One attempt to talk to a pod's port; `unreachable` proves nothing about encryption."""
+
+    kind: Literal["handshake"]
+    t: float
+    pod: str
+    namespace: str
+    port: int
+    mode: str
+    outcome: Literal["refused", "accepted", "unreachable"]
+    detail: str = ""
+    peer_identity: str | None = None
+
+    @property
+    def where(self) -> str:
+        """The port's name as `coverage` writes it."""
+        return f"{self.namespace}/{self.pod}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Everything a check must have looked at."""
+
+    kind: Literal["coverage"]
+    t: float
+    what: str
+    expected: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """The kernel's own account of waiting for a CPU, in percent of the last 10 s."""
+
+    kind: Literal["pressure"]
+    t: float
+    cpu_some_avg10: float
+    cpu_some_total_us: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something worth telling the reader."""
+
+    kind: Literal["note"]
+    t: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A kind this version does not know: kept, so that a newer record can be read by an older judge."""
+
+    kind: str
+    t: float
+
+
+type Event = (
+    FaultIntent
+    | FaultStarted
+    | FaultProof
+    | FaultEnded
+    | Ejection
+    | Clients
+    | Ready
+    | Eviction
+    | Handshake
+    | Coverage
+    | Pressure
+    | Note
+    | Unknown
+)
+
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {
+    "fault.intent": TypeAdapter(FaultIntent),
+    "fault.started": TypeAdapter(FaultStarted),
+    "fault.proof": TypeAdapter(FaultProof),
+    "fault.ended": TypeAdapter(FaultEnded),
+    "ejection": TypeAdapter(Ejection),
+    "clients": TypeAdapter(Clients),
+    "ready": TypeAdapter(Ready),
+    "eviction": TypeAdapter(Eviction),
+    "handshake": TypeAdapter(Handshake),
+    "coverage": TypeAdapter(Coverage),
+    "pressure": TypeAdapter(Pressure),
+    "note": TypeAdapter(Note),
+}
+_UNKNOWN = TypeAdapter(Unknown)
+
+
+def parse_event(line: str) -> Event:
+    """One line of events.ndjson.
+
+    Raises:
+        ValueError: the line is not JSON, or lacks what its kind must have (pydantic's ValidationError is one).
+    """
+    raw = json.loads(line)
+    kind = raw.get("kind") if isinstance(raw, dict) else None
+    event: Event = _ADAPTERS.get(str(kind), _UNKNOWN).validate_python(raw)
+    return event

@@ -1,0 +1,227 @@
+"""Why a record may prove nothing: reasons that hold for every target, found before any figure is computed.
+
+Chaos Toolkit's own `status` is never read. It says `completed` when the method was skipped because the steady state
+did not hold, when an action raised, and when an action changed nothing; each of these is a finding here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from reports.events import FaultIntent, FaultProof, FaultStarted, Pressure
+from reports.judge.faults import cut_zones, fault_windows, unhealed, witnesses
+from reports.judge.registry import Inconclusive, Statistic
+from reports.model import Outcome, Target
+from reports.record import Activity, Caller, CaseRecord
+
+LAG_P99_S_MAX = 0.250
+SENT_RATIO_MIN = 0.95
+PRESSURE_PERCENT_MAX = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One reason not to believe a figure, with what would remove it."""
+
+    outcome: Outcome
+    reason: str
+    fix: str = ""
+
+
+type Check = Callable[[CaseRecord, Target, Statistic], Iterator[Finding]]
+
+
+def findings(record: CaseRecord, target: Target, statistic: Statistic) -> tuple[Finding, ...]:
+    """Every reason why this record must not be measured; none means that a figure can be believed."""
+    return tuple(finding for check in _CHECKS for finding in check(record, target, statistic))
+
+
+def aftermath(record: CaseRecord) -> tuple[Finding, ...]:
+    """Reasons that take away a pass and leave a failure as it is.
+
+    No target promises the state after the experiment, so a steady state that did not come back cannot fail one; but a
+    figure taken from a system that was falling apart is not green either.
+    """
+    after = record.journal.steady_states.after if record.journal else None
+    if after is not None and after.steady_state_met is True:
+        return ()
+    missed = _missed(after.probes) if after else "it was not looked at"
+    return (
+        _inconclusive(
+            f"the steady state did not hold again after the fault was undone: {missed}",
+            "see the case's last samples and events; the system may need longer, or may never have recovered",
+        ),
+    )
+
+
+def record_is_whole(record: CaseRecord, _target: Target, statistic: Statistic) -> Iterator[Finding]:
+    """case.json, journal.json and events.ndjson are there and readable; a torn last line is tolerated."""
+    needed = {"case.json", "journal.json", "events.ndjson"}
+    needed |= {caller.file for caller in record.callers} if statistic.uses_callers else set()
+    for defect in record.defects:
+        if defect.file in needed and defect.kind != "torn":
+            detail = f": {defect.detail}" if defect.detail else ""
+            yield Finding(
+                Outcome.ERROR,
+                f"{defect.file} is {defect.kind}{detail}",
+                "see chaos.log of the case, then run the experiment again",
+            )
+
+
+def baseline_held(record: CaseRecord, _target: Target, _statistic: Statistic) -> Iterator[Finding]:
+    """The steady state held before the method, and the method ran."""
+    if record.journal is None:
+        return
+    before = record.journal.steady_states.before
+    if before is None or before.steady_state_met is not True:
+        missed = _missed(before.probes) if before else "it was not looked at"
+        yield _inconclusive(f"baseline not met: {missed}", "mend the system first; the fault was never injected")
+    elif not record.journal.run:
+        yield _inconclusive("baseline not met: the method never ran")
+
+
+def activities_succeeded(record: CaseRecord, _target: Target, _statistic: Statistic) -> Iterator[Finding]:
+    """Every activity of the method was played to its end, and none raised."""
+    if record.journal is None or not record.journal.run:
+        return
+    played, declared = len(record.journal.run), len(record.journal.experiment.method)
+    for activity in record.journal.run:
+        if activity.status != "succeeded":
+            text = next((line.strip() for line in reversed(activity.exception) if line.strip()), activity.status)
+            yield Finding(Outcome.ERROR, f"{activity.type} {activity.name} did not succeed: {text}")
+    if played < declared:
+        yield Finding(Outcome.ERROR, f"the method stopped after {played} of {declared} activities")
+
+
+def actions_matched(record: CaseRecord, _target: Target, _statistic: Statistic) -> Iterator[Finding]:
+    """Every action returned what it changed; nothing means that it matched nothing."""
+    for activity in record.journal.run if record.journal else ():
+        if activity.type == "action" and activity.status == "succeeded" and _empty(activity.output):
+            yield _inconclusive(
+                f"action {activity.name} returned nothing: it matched nothing", "check its selector and arguments"
+            )
+
+
+def faults_acted(record: CaseRecord, _target: Target, _statistic: Statistic) -> Iterator[Finding]:
+    """Every fault was confirmed, and the last word of every independent observer is that it acted."""
+    started = {event.fault for event in record.of(FaultStarted)}
+    for fault in sorted({event.fault for event in record.of(FaultIntent)} - started):
+        yield _inconclusive(f"{fault} was intended and never confirmed")
+    for fault in sorted(started):
+        last = {proof.by: proof.acted for proof in record.of(FaultProof) if proof.fault == fault}
+        if not last:
+            yield _inconclusive(f"nothing proves that {fault} acted", "record fault.proof from an independent observer")
+        for by in sorted(by for by, acted in last.items() if not acted):
+            yield _inconclusive(f"{fault} did not act, says {by}")
+
+
+def faults_healed(record: CaseRecord, _target: Target, _statistic: Statistic) -> Iterator[Finding]:
+    """Every fault ended and every declared rollback was played and succeeded."""
+    for fault in unhealed(record):
+        yield _inconclusive(f"not healed: {fault} was never seen to end", "make heal")
+    if record.journal is None:
+        return
+    played, declared = record.journal.rollbacks, len(record.journal.experiment.rollbacks)
+    if len(played) < declared:
+        yield _inconclusive(
+            f"not healed: {len(played)} of {declared} rollbacks were played",
+            "make heal, and set runtime.rollbacks.strategy: always",
+        )
+    for activity in played:
+        if activity.status != "succeeded":
+            yield _inconclusive(f"not healed: rollback {activity.name} {activity.status}", "make heal")
+
+
+def callers_kept_pace(record: CaseRecord, target: Target, statistic: Statistic) -> Iterator[Finding]:
+    """Callers that must be there are, sent what they planned, and sent it in time."""
+    if not statistic.uses_callers:
+        return
+    heard = witnesses(record, cuts_zone=statistic.cuts_zone)
+    excused = cut_zones(record) if statistic.cuts_zone else frozenset()
+    missing = set(target.parameters.callers) - {caller.name for caller in heard} - excused
+    for name in sorted(missing):
+        yield _inconclusive(f"caller {name} left no samples")
+    if not heard:
+        yield _inconclusive("no caller left samples")
+    for caller in heard:
+        yield from _starved(caller)
+
+
+def machine_was_free(record: CaseRecord, target: Target, _statistic: Statistic) -> Iterator[Finding]:
+    """Latency targets only (unit ms): the machine was not short of CPU while the fault lasted."""
+    if target.unit != "ms":
+        return
+    try:
+        windows = fault_windows(record)
+    except Inconclusive as reason:
+        yield _inconclusive(reason.reason, reason.fix)
+        return
+    seen = [
+        event.cpu_some_avg10
+        for event in record.of(Pressure)
+        if any(window.started.lo <= event.t <= window.ended.hi for window in windows)
+    ]
+    if not seen:
+        yield _inconclusive("nothing says whether the machine was short of CPU", "record pressure events")
+    elif max(seen) > PRESSURE_PERCENT_MAX:
+        yield _inconclusive(
+            f"the machine was short of CPU: something waited {max(seen):.0f} % of the time", "free the machine"
+        )
+
+
+def _starved(caller: Caller) -> Iterator[Finding]:
+    if caller.end is None:
+        yield _inconclusive(
+            f"caller {caller.name} did not finish: its samples have no end line", "run it again; it was killed"
+        )
+        return
+    planned, sent = caller.end.planned, min(caller.end.sent, len(caller.samples))
+    if len(caller.samples) < caller.end.sent:
+        yield _inconclusive(f"{caller.end.sent - len(caller.samples)} samples of caller {caller.name} are missing")
+    if planned <= 0 or sent < SENT_RATIO_MIN * planned:
+        yield _inconclusive(
+            f"caller {caller.name} was starved: it sent {sent} of {planned} requests",
+            "lower its rate or free the machine",
+        )
+    if caller.samples and (lag_s := lag_p99_s(caller)) > LAG_P99_S_MAX:
+        yield _inconclusive(
+            f"caller {caller.name} was starved: 1 % of its requests went out {lag_s * 1000:.0f} ms late or later",
+            "free the machine",
+        )
+
+
+def lag_p99_s(caller: Caller) -> float:
+    """99th percentile (nearest rank) of how late requests went out, in seconds."""
+    lags = sorted(sample.sent - sample.due for sample in caller.samples)
+    return lags[math.ceil(0.99 * len(lags)) - 1]
+
+
+def _missed(probes: Sequence[Activity]) -> str:
+    names = [f"{probe.name} gave {str(probe.output)[:80]}" for probe in probes if probe.tolerance_met is not True]
+    return ", ".join(names) or "the steady state did not hold"
+
+
+def _empty(output: object) -> bool:
+    if isinstance(output, dict):
+        return all(_empty(value) for value in output.values())
+    if isinstance(output, list | tuple):
+        return all(_empty(value) for value in output)
+    return not output
+
+
+def _inconclusive(reason: str, fix: str = "") -> Finding:
+    return Finding(Outcome.INCONCLUSIVE, reason, fix)
+
+
+_CHECKS: tuple[Check, ...] = (
+    record_is_whole,
+    baseline_held,
+    activities_succeeded,
+    actions_matched,
+    faults_acted,
+    faults_healed,
+    callers_kept_pace,
+    machine_was_free,
+)

@@ -1,0 +1,90 @@
+"""The statistics by name, and what each needs from the record before it may be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from reports.model import Interval, Target
+from reports.record import CaseRecord
+
+
+class Inconclusive(Exception):  # noqa: N818 - not a bug: an honest answer
+    """The record does not allow a figure.
+
+    Attributes:
+        reason: one sentence, why not.
+        fix: what would allow it; may be empty.
+    """
+
+    def __init__(self, reason: str, fix: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.fix = reason, fix
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Something the promise forbids and no figure shows, such as an eviction that should have been refused."""
+
+    reason: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A figure with what it rests on.
+
+    Attributes:
+        interval: the figure, in the target's unit.
+        files: files of the case it was read from, without the case's name.
+        extra: figures worth showing that decide nothing.
+        broken: if any, the target failed whatever the figure.
+        fix: the smallest change that would help if the figure breaks the limit.
+        detail: what the figure is about, for the reason: "last error of caller gateway".
+    """
+
+    interval: Interval
+    files: tuple[str, ...]
+    detail: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+    broken: tuple[Broken, ...] = ()
+    fix: str = ""
+
+
+type Measure = Callable[[CaseRecord, Target], Measurement]
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """A function of the record.
+
+    Attributes:
+        uses_callers: the callers must have kept pace.
+        cuts_zone: callers in the zone that is cut are excused and not listened to.
+    """
+
+    name: str
+    measure: Measure
+    uses_callers: bool
+    cuts_zone: bool
+
+
+STATISTICS: dict[str, Statistic] = {}
+
+
+def statistic(*, uses_callers: bool = False, cuts_zone: bool = False) -> Callable[[Measure], Measure]:
+    """Registers a function under its own name; targets.toml names it so.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+
+    def register(measure: Measure) -> Measure:
+        name = str(getattr(measure, "__name__", measure))
+        if name in STATISTICS:
+            raise ValueError(f"two statistics are called {name}")
+        STATISTICS[name] = Statistic(name, measure, uses_callers, cuts_zone)
+        return measure
+
+    return register

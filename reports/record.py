@@ -1,0 +1,280 @@
+"""Reads a case's folder. A missing file is a fact, a torn last line is what kill -9 leaves; neither is a crash."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator, TypeAdapter
+
+from reports.events import Event, parse_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+DefectKind = Literal["missing", "unreadable", "damaged", "torn"]
+
+
+def _flat(raw: Any) -> Any:
+    """Chaos Toolkit nests name and type under `activity`."""
+    if not isinstance(raw, dict) or not isinstance(raw.get("activity"), dict):
+        return raw
+    activity = raw["activity"]
+    return {
+        **{key: raw[key] for key in ("status", "output", "tolerance_met") if key in raw},
+        "exception": raw.get("exception") or (),
+        "name": activity.get("name") or "?",
+        "type": activity.get("type") or "?",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """What is wrong with a file of the record.
+
+    `torn` (the last line was cut off) is harmless by itself; `damaged` (a line before the last) is not.
+    """
+
+    file: str
+    kind: DefectKind
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The same instant on the monotonic clock, which everything is judged by, and on the wall clock, for people."""
+
+    mono: float
+    wall: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """case.json."""
+
+    case: str
+    experiment: str
+    targets: tuple[str, ...] = ()
+    control: str | None = None
+    description: str = ""
+    started: Moment | None = None
+    ended: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One entry of the journal's `run`, `rollbacks` or `probes`."""
+
+    name: str
+    type: str
+    status: str
+    output: Any = None
+    exception: tuple[str, ...] = ()
+    tolerance_met: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One look at the steady state."""
+
+    steady_state_met: bool | None = None
+    probes: tuple[Annotated[Activity, BeforeValidator(_flat)], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SteadyStates:
+    """The steady state before and after the method; None where it was not looked at."""
+
+    before: Hypothesis | None = None
+    after: Hypothesis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What the experiment declared, as far as the judge compares it with what was played."""
+
+    method: tuple[Any, ...] = ()
+    rollbacks: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Chaos Toolkit's journal. Its own `status` is left out on purpose: it says `completed` when nothing was proven."""
+
+    steady_states: SteadyStates
+    run: tuple[Annotated[Activity, BeforeValidator(_flat)], ...] = ()
+    rollbacks: tuple[Annotated[Activity, BeforeValidator(_flat)], ...] = ()
+    experiment: Document = field(default_factory=Document)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One request: when it was meant to go, went, and ended; status 0 means no answer."""
+
+    due: float
+    sent: float
+    done: float
+    status: int
+    error: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """No answer, or a server's error."""
+        return self.status == 0 or self.status >= 500
+
+
+@dataclass(frozen=True, slots=True)
+class CallerHead:
+    """First line of a sample file."""
+
+    caller: str
+    zone: str | None = None
+    rate_hz: float = 0.0
+    timeout_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CallerEnd:
+    """Last line of a sample file; without it the file is not complete."""
+
+    end: Literal[True]
+    planned: int
+    sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What one open-loop caller saw, in the order in which requests were due."""
+
+    name: str
+    file: str
+    head: CallerHead | None
+    samples: tuple[Sample, ...]
+    end: CallerEnd | None
+
+    @property
+    def zone(self) -> str | None:
+        """Where it ran; callers are named after their zone when the file does not say."""
+        return (self.head.zone if self.head else None) or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRecord:
+    """Everything a case left behind.
+
+    Attributes:
+        name: the folder's name; evidence is named relative to the folder above it.
+        case: case.json, or what the folder's name tells when it is missing.
+        journal: None when missing or unreadable; `defects` says which.
+    """
+
+    name: str
+    case: Case
+    journal: Journal | None
+    events: tuple[Event, ...]
+    callers: tuple[Caller, ...]
+    defects: tuple[Defect, ...]
+
+    def of[E](self, kind: type[E]) -> tuple[E, ...]:
+        """The events of one kind, oldest first."""
+        return tuple(event for event in self.events if isinstance(event, kind))
+
+    def file(self, name: str) -> str:
+        """A file of this case as evidence is named: relative to the run."""
+        return f"{self.name}/{name}"
+
+
+_CASE = TypeAdapter(Case)
+_JOURNAL = TypeAdapter(Journal)
+_SAMPLE = TypeAdapter(Sample)
+_HEAD = TypeAdapter(CallerHead)
+_END = TypeAdapter(CallerEnd)
+
+
+def is_case(folder: Path) -> bool:
+    """Whether a folder of a run holds a case, whole or in pieces."""
+    return folder.is_dir() and any((folder / name).exists() for name in ("case.json", "events.ndjson", "journal.json"))
+
+
+def read_case(folder: Path) -> CaseRecord:
+    """Reads what is there; what is not there, or cannot be read, is in `defects`."""
+    defects: list[Defect] = []
+    case = _whole(folder / "case.json", _CASE.validate_json, defects)
+    journal = _whole(folder / "journal.json", _JOURNAL.validate_json, defects)
+    events = _lines(folder / "events.ndjson", parse_event, defects)
+    callers = tuple(_caller(path, defects) for path in sorted(folder.glob("samples-*.ndjson")))
+    return CaseRecord(
+        name=folder.name,
+        case=case or case_of_name(folder.name),
+        journal=journal,
+        events=tuple(sorted(events, key=lambda event: event.t)),
+        callers=callers,
+        defects=tuple(defects),
+    )
+
+
+def case_of_name(name: str) -> Case:
+    """A case as far as its folder's name tells: "mesh.ejection~no-outlier-detection"."""
+    experiment, _, control = name.partition("~")
+    return Case(case=name, experiment=experiment.replace(".", "/"), control=control or None)
+
+
+def _whole[T](path: Path, parse: Callable[[str], T], defects: list[Defect]) -> T | None:
+    text = _text(path, defects)
+    if text is None:
+        return None
+    try:
+        return parse(text)
+    except ValueError as error:
+        defects.append(Defect(path.name, "unreadable", _first_line(error)))
+        return None
+
+
+def _lines[T](path: Path, parse: Callable[[str], T], defects: list[Defect]) -> list[T]:
+    lines = (_text(path, defects) or "").splitlines()
+    parsed: list[T] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            parsed.append(parse(line))
+        except ValueError as error:
+            kind: DefectKind = "torn" if number == len(lines) else "damaged"
+            defects.append(Defect(path.name, kind, f"line {number}: {_first_line(error)}"))
+    return parsed
+
+
+def _text(path: Path, defects: list[Defect]) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        defects.append(Defect(path.name, "missing"))
+    except OSError as error:
+        defects.append(Defect(path.name, "unreadable", error.strerror or "cannot be read"))
+    return None
+
+
+def _caller(path: Path, defects: list[Defect]) -> Caller:
+    rows = _lines(path, _row, defects)
+    return Caller(
+        name=path.name.removeprefix("samples-").removesuffix(".ndjson"),
+        file=path.name,
+        head=_first(rows, CallerHead),
+        samples=tuple(sorted((row for row in rows if isinstance(row, Sample)), key=lambda sample: sample.due)),
+        end=_first(rows, CallerEnd),
+    )
+
+
+def _row(line: str) -> CallerHead | Sample | CallerEnd:
+    if '"due"' in line:  # nearly every line, so it is parsed in one step
+        return _SAMPLE.validate_json(line)
+    raw = json.loads(line)
+    return _END.validate_python(raw) if isinstance(raw, dict) and "end" in raw else _HEAD.validate_python(raw)
+
+
+def _first[T](rows: Iterable[object], kind: type[T]) -> T | None:
+    return next((row for row in rows if isinstance(row, kind)), None)
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,67 @@
+"""Targets, tests, documents and negative controls name each other; none stands alone."""
+
+import ast
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments import catalogue
+
+TESTS = Path(__file__).parent.parent
+TARGETS = {target["id"]: target for target in tomllib.loads(catalogue.TARGETS.read_text())["target"]}
+
+
+def named_by_tests() -> Any:
+    """Returns (file, target) for each pytest.mark.verifies in the live tests."""
+    found = []
+    for path in sorted(TESTS.glob("*/test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "verifies":
+                found += [(path.name, ast.literal_eval(argument)) for argument in node.args]
+    return found
+
+
+def calls_in_tests() -> Any:
+    """Returns (experiment, control) for each experiment that a live test runs."""
+    found = set()
+    for path in sorted(TESTS.glob("*/test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "experiment":
+                control = next((ast.literal_eval(word.value) for word in node.keywords if word.arg == "control"), None)
+                found.add((ast.literal_eval(node.args[0]), control))
+    return found
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_target_has_a_test(target: Any) -> None:
+    assert target in {named for _, named in named_by_tests()}
+
+
+@pytest.mark.parametrize(("file", "target"), named_by_tests())
+def test_every_test_names_a_target_there_is(file: Any, target: Any) -> None:
+    assert target in TARGETS
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=lambda target: target["id"])
+def test_every_target_has_an_experiment_and_a_negative_control_that_a_test_runs(target: Any) -> None:
+    experiment = catalogue.find(target["experiment"])
+    assert target["controls"], "a check that cannot fail is a defect"
+    for control in target["controls"]:
+        assert experiment.control_file(control).is_file()
+        assert (experiment.name, control) in calls_in_tests()
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_every_experiment_proves_a_target(name: Any) -> None:
+    assert catalogue.find(name).targets
+
+
+def test_every_control_file_belongs_to_a_target() -> None:
+    named = {
+        catalogue.find(name).control_file(control)
+        for name in catalogue.names()
+        for control in catalogue.find(name).controls
+    }
+    assert set(catalogue.CONTROLS.glob("*.yaml")) == named

@@ -1,0 +1,155 @@
+"""Documents: the shipped ones may be run, and each way in which one could do harm or pass in vain is refused."""
+
+import copy
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.errors import Problem
+from experiments import catalogue, documents, weaken
+
+NAME = "mesh/ejection"
+
+
+@pytest.fixture(scope="module")
+def good() -> Any:
+    return yaml.safe_load(catalogue.find(NAME).path.read_text())
+
+
+def refuse(tmp_path: Any, document: Any, reason: Any) -> None:
+    path = tmp_path / "document.yaml"
+    path.write_text(yaml.safe_dump(document))
+    with pytest.raises(Problem) as problem:
+        documents.load(path, NAME)
+    assert reason in problem.value.why
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_every_shipped_document_may_be_run(name: Any) -> None:
+    documents.load(catalogue.find(name).path, name)
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_every_function_a_document_names_is_there_with_those_arguments(name: Any) -> None:
+    import importlib
+    import inspect
+
+    document = documents.load(catalogue.find(name).path, name)
+    activities: list[Any] = [*document.steady_state_hypothesis.probes, *document.method, *document.rollbacks]
+    for activity in activities:
+        function = getattr(importlib.import_module(activity.provider.module), activity.provider.func)
+        inspect.signature(function).bind(**activity.provider.arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"provider": {"type": "process", "path": "sh", "arguments": "-c 'rm -rf /'"}}, "python"),
+        ({"provider": {"type": "http", "url": "http://example.com"}}, "python"),
+        (
+            {"provider": {"type": "python", "module": "os", "func": "system", "arguments": {"command": "id"}}},
+            "allow-list",
+        ),
+        ({"provider": {"type": "python", "module": "subprocess", "func": "run"}}, "allow-list"),
+        ({"provider": {"type": "python", "module": "experiments.runner", "func": "run"}}, "allow-list"),
+        ({"provider": {"type": "python", "module": "chaosk8s_evil.actions", "func": "x"}}, "allow-list"),
+        ({"background": True}, "Extra inputs"),
+    ],
+    ids=["shell string", "http", "os.system", "subprocess", "our own runner", "look-alike", "background"],
+)
+def test_an_activity_that_could_do_anything_is_refused(tmp_path: Any, good: Any, change: Any, reason: Any) -> None:
+    bad = copy.deepcopy(good)
+    bad["method"][1] |= change
+    refuse(tmp_path, bad, reason)
+
+
+def test_an_activity_without_a_bound_is_refused(tmp_path: Any, good: Any) -> None:
+    bad = copy.deepcopy(good)
+    bad["method"][2]["provider"]["arguments"] = {}
+    refuse(tmp_path, bad, "no argument bounds it")
+
+
+def test_an_argument_that_is_a_url_is_refused(tmp_path: Any, good: Any) -> None:
+    bad = copy.deepcopy(good)
+    bad["method"][1]["provider"]["arguments"]["app"] = "http://example.com/"
+    refuse(tmp_path, bad, "is a URL")
+
+
+@pytest.mark.parametrize("strategy", ["default", "never", "deviated", None])
+def test_rollbacks_that_could_be_skipped_are_refused(tmp_path: Any, good: Any, strategy: Any) -> None:
+    bad = copy.deepcopy(good)
+    bad["runtime"]["rollbacks"] = {"strategy": strategy} if strategy else {}
+    refuse(tmp_path, bad, "runtime.rollbacks.strategy")
+
+
+def test_a_runtime_that_installs_packages_is_refused(tmp_path: Any, good: Any) -> None:
+    bad = copy.deepcopy(good)
+    bad["runtime"]["python"] = {"dependencies": ["anything"]}
+    refuse(tmp_path, bad, "runtime.python")
+
+
+def test_two_numbers_as_tolerance_are_refused(tmp_path: Any, good: Any) -> None:
+    bad = copy.deepcopy(good)
+    bad["steady-state-hypothesis"]["probes"][0]["tolerance"] = [0, 1]
+    refuse(tmp_path, bad, "read as a range")
+
+
+def test_a_steady_state_that_asks_nothing_is_refused(tmp_path: Any, good: Any) -> None:
+    bad = copy.deepcopy(good)
+    bad["steady-state-hypothesis"]["probes"] = []
+    refuse(tmp_path, bad, "steady-state-hypothesis.probes")
+
+
+def test_a_configuration_that_runs_while_it_is_loaded_is_refused(tmp_path: Any, good: Any) -> None:
+    bad = copy.deepcopy(good)
+    bad["configuration"]["zone"] = {"type": "probe", "name": "x", "provider": {"type": "process", "path": "id"}}
+    refuse(tmp_path, bad, "a document holds constants")
+
+
+def test_a_control_from_elsewhere_is_refused(tmp_path: Any, good: Any) -> None:
+    bad = copy.deepcopy(good)
+    bad["controls"][0]["provider"]["module"] = "chaosaddons.controls.safeguards"
+    refuse(tmp_path, bad, "not one of experiments.controls")
+
+
+def test_callers_are_sent_nowhere_but_into_the_cluster(tmp_path: Any, good: Any) -> None:
+    bad = copy.deepcopy(good)
+    bad["configuration"]["traffic"]["callers"]["us-east-1a"] = "http://example.com/"
+    refuse(tmp_path, bad, "not inside the cluster")
+
+
+@pytest.mark.parametrize("source", ["https://example.com/experiment.yaml", "http://x/y.yaml"])
+def test_a_url_is_no_source(source: Any) -> None:
+    with pytest.raises(Problem, match="is a URL"):
+        documents.load(source, NAME)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "just words", "{unbalanced", "title: x"])
+def test_what_is_no_document_at_all_is_a_problem_not_a_crash(tmp_path: Any, text: Any) -> None:
+    path = tmp_path / "document.yaml"
+    path.write_text(text)
+    with pytest.raises(Problem):
+        documents.load(path, NAME)
+
+
+@pytest.mark.parametrize("path", sorted(catalogue.CONTROLS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_negative_control_can_be_read(path: Any) -> None:
+    assert weaken.load(path).why
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"apiVersion": "v1", "kind": "Service", "namespace": "shop", "name": "app"},
+        {"apiVersion": "v1", "kind": "Service", "namespace": "shop", "delete": True},
+        {"apiVersion": "v1", "kind": "Service", "namespace": "shop", "name": "app", "all": True, "delete": True},
+        {"apiVersion": "v1", "kind": "Service", "namespace": "shop", "name": "app", "run": "kubectl delete"},
+    ],
+    ids=["changes nothing", "names nothing", "names twice", "shell"],
+)
+def test_a_negative_control_that_is_not_plain_is_refused(tmp_path: Any, change: Any) -> None:
+    path = tmp_path / "control.yaml"
+    path.write_text(yaml.safe_dump({"why": "x", "changes": [change]}))
+    with pytest.raises(Problem):
+        weaken.load(path)

@@ -1,0 +1,99 @@
+"""What the watchers read: ejections as honest intervals, ready pods that really count, pressure."""
+
+from typing import Any
+
+import pytest
+
+from experiments.actions.handshakes import parse_inbound, ports_of
+from experiments.actions.workload import choose
+from experiments.pods import Pod
+from experiments.traffic import succeeded
+from experiments.watch import ejection, pressure
+from experiments.watch.ready import Seen, count
+
+LINE = "outbound|8080||app.shop.svc.cluster.local::10.244.1.5:8080"
+
+
+def polls(*lines: Any) -> Any:
+    return iter([ejection.parse(line) for line in lines])
+
+
+def test_an_ejection_lies_between_the_last_clear_poll_and_the_first_flagged_one() -> None:
+    seen = list(ejection.ejections(polls("1.00 1.02 ", "2.00 2.03", f"3.00 3.01 {LINE}", f"4.00 4.01 {LINE}")))
+    assert seen == [("10.244.1.5:8080", 2.0, 3.01)]
+
+
+def test_a_poll_without_an_answer_widens_the_interval() -> None:
+    seen = list(ejection.ejections(polls("1.00 1.02", "2.00 - -", f"3.00 3.01 {LINE}")))
+    assert seen == [("10.244.1.5:8080", 1.0, 3.01)]
+
+
+def test_a_flag_older_than_the_watch_is_not_this_fault_s() -> None:
+    assert list(ejection.ejections(polls(f"1.00 1.02 {LINE}", f"2.00 2.01 {LINE}"))) == []
+
+
+def test_a_host_that_came_back_and_went_again_is_told_twice() -> None:
+    seen = list(ejection.ejections(polls("1 1", f"2 2 {LINE}", "3 3", f"4 4 {LINE}")))
+    assert [(lo, hi) for _, lo, hi in seen] == [(1, 2), (3, 4)]
+
+
+@pytest.mark.parametrize("line", ["", "one word", "x y z", "1.0"])
+def test_what_is_no_poll_is_an_error_not_a_clear_poll(line: Any) -> None:
+    with pytest.raises(ValueError, match=r"unpack|convert"):
+        ejection.parse(line)
+
+
+def test_ready_pods_of_the_faulted_zone_and_leaving_pods_do_not_count() -> None:
+    pods = [Seen("app", "a", counts=True), Seen("app", "b", counts=True), Seen("app", "a", counts=False)]
+    pods.append(Seen("api", "a", counts=True))
+    assert count(pods, "app", None).ready == 2
+    assert count(pods, "app", "b").ready == 1
+    assert count(pods, "app", "b").by_zone == {"a": 1}
+
+
+def pod(name: str, node: str = "n1", ports: Any = (8080,), *, sidecar: Any = True, **annotations: Any) -> Pod:
+    states: dict[str, Any] = {"running": True, "leaving": False, "ready": True, "sidecar": sidecar}
+    return Pod("shop", name, f"uid-{name}", "10.0.0.1", node, ports=tuple(ports), annotations=annotations, **states)
+
+
+def test_the_same_seed_chooses_the_same_places_whatever_the_pods_are_called() -> None:
+    first = [pod(f"app-{n}-abcde", f"n{n % 3}") for n in range(9)]
+    second = [pod(f"app-{n}-vwxyz", f"n{n % 3}") for n in range(9)]
+    chosen = [each.name[:5] for each in choose(first, 2, "7")]
+    assert chosen == [each.name[:5] for each in choose(list(reversed(second)), 2, "7")]
+    assert len({tuple(each.name for each in choose(first, 1, str(seed))) for seed in range(40)}) > 5
+
+
+@pytest.mark.parametrize("number", [0, 10])
+def test_a_fault_that_would_hit_none_or_not_enough_is_refused(number: Any) -> None:
+    from deploy.errors import Problem
+
+    with pytest.raises(Problem, match="were to be broken"):
+        choose([pod(f"app-{n}") for n in range(9)], number, "1")
+
+
+def test_ports_left_out_on_purpose_are_told_and_pods_without_sidecar_are_not_excused() -> None:
+    key: Any = "traffic.sidecar.istio.io/excludeInboundPorts"
+    found = [pod("a", ports=(8080, 9102), **{key: "9102"}), pod("b", ports=(80,), sidecar=False, **{key: "80"})]
+    ports, excluded = ports_of(found)
+    assert [port.name for port in ports] == ["shop/a:8080", "shop/b:80"]
+    assert excluded == ["shop/a:9102"]
+
+
+def test_connections_are_read_from_envoy_s_statistics() -> None:
+    text = (
+        "cluster.inbound|8080||;.upstream_cx_active: 3\ncluster.inbound|8080||;.upstream_cx_http1_total: 12\n"
+        "cluster.inbound|5432||;.upstream_cx_active: 1\ncluster.outbound|80||x.upstream_cx_active: 9\n"
+    )
+    assert parse_inbound(text) == {8080: (3, 12), 5432: (1, 0)}
+
+
+def test_the_share_of_successes_leaves_torn_lines_and_old_samples_out() -> None:
+    old, fine, bad = ('{"i":1,"done":5.0,"status":200}', '{"done":9.0,"status":404}', '{"done":9.5,"status":503}')
+    text = f'0,"status":200}}\n{old}\n{fine}\n{bad}\n{{"i":4,"do'
+    assert succeeded(text, after=8.0) == [True, False]
+
+
+def test_pressure_is_read_from_the_kernel_s_text() -> None:
+    text = "some avg10=12.50 avg60=3.00 avg300=1.00 total=123456\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
+    assert pressure.parse(text) == {"cpu_some_avg10": 12.5, "cpu_some_total_us": 123456.0}

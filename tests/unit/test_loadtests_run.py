@@ -1,0 +1,152 @@
+"""Starting and stopping load, with real processes; the pod is a folder on this machine."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from deploy.errors import Problem
+from deploy.paths import ROOT
+from deploy.waiting import eventually
+from loadtests import samples
+from loadtests.run import HostCaller, Locust, PodCaller
+from loadtests.shapes import SHAPES, ramp, spike
+
+paths: list[str] = []
+
+
+class Shop(BaseHTTPRequestHandler):
+    """Answers /browse and orders, each in one segment."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+    def do_GET(self) -> None:
+        self.answer(200, b"{}")
+
+    def do_POST(self) -> None:
+        order = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        good = isinstance(order["item"], str) and isinstance(order["quantity"], int)
+        self.answer(201 if good else 400, b'{"id": 7}')
+
+    def answer(self, status: int, body: bytes) -> None:
+        paths.append(f"{self.command} {self.path}")
+        self.wfile.write(f"HTTP/1.1 {status} x\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Shop)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+class LocalPods:
+    """Runs what should run in a pod as a plain process, with the real call's manners."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def pods(self, *_: str) -> list[Any]:
+        meta = [SimpleNamespace(name=name, deletion_timestamp=None) for name in self.names]
+        return [SimpleNamespace(metadata=m, status=SimpleNamespace(phase="Running")) for m in meta]
+
+    def exec(self, _namespace: str, _pod: str, argv: Sequence[str], timeout_s: float = 30, **_: str | None) -> str:
+        done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=timeout_s)
+        if done.returncode:
+            raise Problem(f"{argv[0]} failed", why=done.stderr)
+        return done.stdout
+
+
+def in_pod(url: str, rate_hz: float, *names: str) -> PodCaller:
+    pods: Any = LocalPods(*names)
+    return PodCaller(pods, "us-east-1a", url, rate_hz, 3600, program=PROGRAM)
+
+
+PROGRAM = (sys.executable, "-P", str(ROOT / "loadtests" / "open_loop.py"))
+
+
+def test_a_host_caller_that_is_stopped_early_leaves_a_whole_file(shop: str, tmp_path: Path) -> None:
+    with HostCaller(shop + "/browse", 100, 3600, tmp_path / "s") as caller:
+        eventually(lambda: len(samples.read(caller.out).samples), lambda n: n >= 5, within_s=5, what="five samples")
+        assert not samples.read(caller.out).complete
+    seen = samples.read(tmp_path / "s")
+    assert seen.complete
+    assert len(seen.samples) == seen.sent
+    assert 0 <= (seen.planned or 0) - len(seen.samples) <= 3
+    assert samples.success_ratio(seen.samples) == 1
+    caller.stop()  # twice is once
+
+
+def test_a_host_caller_ends_by_itself(shop: str, tmp_path: Path) -> None:
+    with HostCaller(shop, 50, 0.1, tmp_path / "s") as caller:
+        caller.wait()
+    assert (samples.read(tmp_path / "s").planned, samples.read(tmp_path / "s").sent) == (5, 5)
+
+
+def test_a_host_caller_that_cannot_begin_says_why(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="must be http"):
+        HostCaller("ftp://a/", 1, 1, tmp_path / "s").start()
+
+
+def test_the_load_stops_when_the_process_that_started_it_is_killed(shop: str, tmp_path: Path) -> None:
+    code = (
+        "import os, signal; from pathlib import Path; from loadtests.run import HostCaller\n"
+        f"HostCaller({shop!r}, 50, 600, Path({str(tmp_path / 's')!r})).start()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == -9
+    eventually(lambda: samples.read(tmp_path / "s"), lambda seen: seen.complete, within_s=5, what="the end line")
+
+
+def test_a_pod_caller_is_detached_stopped_and_fetched(shop: str, tmp_path: Path) -> None:
+    with in_pod(shop, 100, "caller-1") as caller, pytest.raises(Problem, match="no end line"):
+        caller.fetch(tmp_path / "early")
+    seen = samples.read(caller.fetch(tmp_path / "samples-us-east-1a.ndjson"))
+    assert (seen.caller, seen.zone, seen.complete) == ("us-east-1a", "us-east-1a", True)
+    assert not (tmp_path / "early").exists()
+    assert not Path(caller._file).exists()
+
+
+def test_a_pod_caller_that_cannot_begin_says_why() -> None:
+    with pytest.raises(Problem, match="must be http"):
+        in_pod("ftp://a/", 1, "caller-1").start()
+
+
+@pytest.mark.parametrize("names", [(), ("caller-1", "caller-2")])
+def test_a_pod_caller_needs_exactly_one_pod(names: tuple[str, ...]) -> None:
+    with pytest.raises(Problem, match=f"expected one running pod app=caller-us-east-1a in callers, found {len(names)}"):
+        in_pod("http://a/", 1, *names).start()
+
+
+def test_locust_browses_and_orders_and_leaves_its_totals(shop: str, tmp_path: Path) -> None:
+    paths.clear()
+    totals = Locust(5, 5, 1, shop, tmp_path).start().wait()
+    assert totals == json.loads((tmp_path / "locust.json").read_text())
+    assert totals["requests"] == len(paths) >= 5
+    assert totals["failures"] == 0
+    assert "GET /browse" in paths
+    assert (tmp_path / "locust_stats.csv").exists()
+
+
+def test_locust_that_cannot_begin_says_why(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="take one of steady, ramp, spike"):
+        Locust(1, 1, 1, "http://a", tmp_path, shape="square").start()
+
+
+def test_shapes_at_their_edges() -> None:
+    assert [ramp(t, 100, 10) for t in (0, 45, 90, 100)] == [1, 5, 10, 10]
+    assert [spike(t, 90, 5) for t in (0, 29.9, 30, 59.9, 60)] == [5, 5, 25, 25, 5]
+    assert all(shape(0, float("inf"), 5) >= 1 for shape in SHAPES.values())
