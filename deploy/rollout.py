@@ -14,6 +14,7 @@ from deploy.manifests import Manifest
 # Kubernetes goes on trying for ever, but these do not mend themselves: no need to wait until patience is over.
 HOPELESS = {"ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError"}
 RELIST_S = 10
+FIRST_LIST_S = 1
 KINDS = {"Deployment": "deployment", "StatefulSet": "stateful_set", "DaemonSet": "daemon_set"}
 
 
@@ -65,7 +66,8 @@ def wait(cluster: Cluster, objects: list[Manifest], *, within_s: float, say: Cal
 
     def seen(name: str, count: tuple[int, int]) -> None:
         counts[name] = count
-        say(summary(counts))
+        if time.monotonic() - begin > FIRST_LIST_S:  # the first list comes one by one; half of it says nothing
+            say(summary(counts))
 
     begin = time.monotonic()
     deadline = begin + within_s
@@ -116,7 +118,7 @@ def hopeless(cluster: Cluster, namespace: str) -> bool:
     return False
 
 
-def _watch(  # noqa: PLR0913 - one group of a wait
+def _watch(
     cluster: Cluster,
     kind: str,
     namespace: str,
@@ -132,7 +134,8 @@ def _watch(  # noqa: PLR0913 - one group of a wait
     while missing and (left_s := deadline - time.monotonic()) > 0 and not hopeless(cluster, namespace):
         watcher = watch.Watch()
         try:
-            stream = watcher.stream(read, namespace, timeout_seconds=max(1, min(RELIST_S, int(left_s))), _request_timeout=30)
+            at_most_s = max(1, min(RELIST_S, int(left_s)))
+            stream = watcher.stream(read, namespace, timeout_seconds=at_most_s, _request_timeout=30)
             for event in stream:
                 workload = event["object"]
                 name = workload.metadata.name

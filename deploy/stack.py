@@ -1,4 +1,4 @@
-"""Everything that stands: engine, images, cluster, components. One call makes it so and says how long each part took."""
+"""Everything that stands: engine, images, cluster, components. One call makes it so and times each part."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _keep_timings(cluster: Cluster, source: str, timings: Timings) -> None:
 
 
 def _deploy(cluster: Cluster, wanted: list[Component], images: Images, progress: Progress) -> None:
-    """Deploys components, each as soon as what it requires is ready; the first failure is told, the others end first."""
+    """Deploys each component as soon as what it requires is ready; the others end before a failure is told."""
     applied = _applied(cluster)
     futures: dict[str, Future[None]] = {}
 
@@ -136,7 +136,7 @@ def _deploy_one(
         raise Problem(
             f"{component.name}: {error}",
             why=component.diagnose(cluster, objects),
-            fix=f"the cluster is kept as it is: look with `make kubectl`, mend it, and run again (only {component.name} is applied anew)",
+            fix="the cluster is kept as it is: look with `python -m deploy kubectl …`, mend what is wrong, run again",
         ) from error
     progress.say(component.name, "ready", done=True)
 

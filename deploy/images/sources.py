@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import json
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from deploy import paths
@@ -53,8 +55,37 @@ def ensure(catalogue: Catalogue, source: str, say: Callable[[str], None], *, mir
         raise Usage(f"no image source is called {source!r}", fix=f"use one of: {', '.join(SOURCES)}")
     if source == "auto":
         source = "pull" if mirror or answers(catalogue.node.pull.split("/")[0]) else "build"
+    kept = paths.cache() / "images" / f"{_inputs(catalogue, source)}.json"
     with _only_one(say):
-        return (_pull if source == "pull" else _build)(catalogue, say, mirror)
+        images = _remembered(kept)
+        if images is None:
+            images = (_pull if source == "pull" else _build)(catalogue, say, mirror)
+            kept.parent.mkdir(exist_ok=True)
+            kept.write_text(json.dumps(asdict(images)))
+    return images
+
+
+def _inputs(catalogue: Catalogue, source: str) -> str:
+    """Returns the hash of everything that images are made from: recipes, catalogue, and the paths it calls `extra`."""
+    extras = [
+        *catalogue.node.extra.values(),
+        *(place for image in catalogue.image.values() for place in image.extra.values()),
+    ]
+    places = [paths.DEPLOY / "images", *(paths.ROOT / place for place in extras if not place.startswith("go:"))]
+    digest = hashlib.sha256(source.encode())
+    for file in sorted({found for place in places for found in ([place] if place.is_file() else place.rglob("*"))}):
+        if file.is_file() and "__pycache__" not in file.parts:
+            digest.update(str(file.relative_to(paths.ROOT)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def _remembered(kept: Path) -> Images | None:
+    """Returns what was made from the same inputs before, if the engine still has it."""
+    with suppress(OSError, ValueError, TypeError):
+        images = Images(**json.loads(kept.read_text()))
+        if docker.exists(images.node):
+            return images
+    return None
 
 
 def answers(registry: str) -> bool:

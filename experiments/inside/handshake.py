@@ -88,7 +88,7 @@ def once(
 
 
 def tls_refusal(mode: str, reason: str) -> tuple[str, str]:
-    """TLS 1.2 must fail for its version: any other alert means that 1.2 was agreed on and something else was missing."""
+    """TLS 1.2 must fail for its version: any other alert means that 1.2 itself was agreed on."""
     if mode == "tls1.2" and "ALERT" in reason and "PROTOCOL_VERSION" not in reason:
         return "accepted", f"TLS 1.2 was agreed on, only the certificate was missing: {reason}"
     return "refused", reason
