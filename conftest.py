@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 sys.path.insert(0, str(Path(__file__).parent))  # `pytest` alone, unlike `python -m pytest`, does not look here
 
-LIVE = {"mesh", "high_availability"}
+LIVE = {"mesh", "high_availability"}  # folders whose every test runs experiments
 MARKERS = {
     "mesh": "promises of the service mesh",
     "high_availability": "promises of the multi-zone platform",
+    "images": "promises of the image sources; needs Docker, no cluster",
+    "security": "promises of isolation",
     "live": "needs a cluster; deselected unless its path, a marker or --live asks for it",
     "smoke": "the short selection: one experiment of each area",
     "nightly": "what the nightly gate runs",

@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
     """Describes the commands."""
     top = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
     top.add_argument(
-        "--cluster", default=os.environ.get("RESILIENCE_CLUSTER", DEFAULT_NAME), help="name of the kind cluster"
+        "--cluster", default=os.environ.get("RESILIENCE_CLUSTER") or DEFAULT_NAME, help="name of the kind cluster"
     )
     commands = top.add_subparsers(dest="command", required=True)
     up = commands.add_parser(
@@ -45,12 +45,14 @@ def parser() -> argparse.ArgumentParser:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code: 0, 64 (usage), 69 (something is missing), 130 (interrupted)."""
-    from deploy import commands
-
-    options = parser().parse_args(words)
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
+        options = parser().parse_args(words)
+        from deploy import commands
+
         return commands.run(options)
+    except SystemExit as ended:  # argparse has said why; it uses 2, which here means "not proven"
+        return EXIT_USAGE if ended.code else 0
     except Usage as problem:
         print(problem, file=sys.stderr)
         return EXIT_USAGE
@@ -63,6 +65,12 @@ def main(words: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return EXIT_INTERRUPTED
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in {"kubernetes", "urllib3"}:
+            raise
+        fix = "look at the cluster with `make status`, or run again"
+        print(f"\n{Problem('the API server did not answer as expected', why=str(error), fix=fix)}", file=sys.stderr)
+        return EXIT_MISSING
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -7,19 +7,21 @@ import re
 
 from deploy.cluster import Cluster
 from deploy.errors import Problem
-from deploy.manifests import Manifest, key
+from deploy.manifests import Manifest
 from deploy.waiting import NotSo, eventually
 
 MANAGER = "resilience-suite"
 # What another component is still bringing up: worth another try. Anything else is a broken manifest.
 PASSING = re.compile(
     r"failed calling webhook|no matches for kind|connection refused|EOF|i/o timeout|not yet accepting"
-    r"|try again|TLS handshake|the server is currently unable|etcdserver|InternalError"
+    r"|try again|TLS handshake|the server is currently unable|etcdserver|InternalError|did not end within"
 )
 PATIENCE_S = 60
+# Deleting one of these takes along what nobody asked to delete: data, or every object in it.
+KEPT = {"PersistentVolumeClaim", "PersistentVolume", "Namespace", "CustomResourceDefinition"}
 
 
-def apply(cluster: Cluster, objects: list[Manifest]) -> None:
+def apply(cluster: Cluster, objects: list[Manifest], *, manager: str = MANAGER) -> None:
     """Applies objects server-side; resource definitions and namespaces first, each established before the rest.
 
     Raises:
@@ -29,24 +31,24 @@ def apply(cluster: Cluster, objects: list[Manifest]) -> None:
     namespaces = [item for item in objects if item["kind"] == "Namespace"]
     first = definitions + namespaces
     if first:
-        _server_side(cluster, first)
+        _server_side(cluster, first, manager)
     if definitions:
         names = [f"crd/{item['metadata']['name']}" for item in definitions]
         cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *names, timeout_s=90)
     rest = [item for item in objects if item not in first]
     if rest:
-        _server_side(cluster, rest)
+        _server_side(cluster, rest, manager)
 
 
-def _server_side(cluster: Cluster, objects: list[Manifest]) -> None:
+def _server_side(cluster: Cluster, objects: list[Manifest], manager: str) -> None:
     stream = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
-    argv = ("apply", "--server-side", "--force-conflicts", f"--field-manager={MANAGER}", "-f", "-")
+    argv = ("apply", "--server-side", "--force-conflicts", f"--field-manager={manager}", "-f", "-")
 
     def attempt() -> Problem | None:
         try:
             cluster.kubectl(*argv, stdin=stream, timeout_s=120)
         except Problem as problem:
-            if PASSING.search(problem.why):
+            if PASSING.search(str(problem)):
                 raise
             return problem
         return None
@@ -70,17 +72,20 @@ def delete(cluster: Cluster, objects: list[Manifest]) -> None:
         cluster.kubectl("delete", "--ignore-not-found", "--wait=false", "-f", "-", stdin=stream, timeout_s=120)
 
 
-def prune(cluster: Cluster, before: list[str], objects: list[Manifest]) -> None:
-    """Deletes what an earlier version of the manifests had and this one has not.
+def prune(cluster: Cluster, gone: list[str]) -> None:
+    """Deletes what an earlier version of the manifests had and none has now, but for what would take data along.
 
     Args:
         cluster: where.
-        before: keys (manifests.key) of the objects applied last time.
-        objects: what is wanted now.
+        gone: keys (manifests.key) of the objects.
     """
-    for gone in sorted(set(before) - {key(item) for item in objects}):
-        kind, namespace, name = gone.split("/")
-        if kind.startswith("PersistentVolumeClaim"):
-            continue  # data outlives a change of manifests
+    for item in gone:
+        kind, namespace, name = item.split("/")
+        if kind.partition(".")[0] in KEPT:
+            continue
         where = [f"--namespace={namespace}"] if namespace else []
-        cluster.kubectl("delete", kind.removesuffix("."), name, *where, "--ignore-not-found", "--wait=false")
+        try:
+            cluster.kubectl("delete", kind.removesuffix("."), name, *where, "--ignore-not-found", "--wait=false")
+        except Problem as problem:
+            if "have a resource type" not in problem.why:  # its definition is gone, and so is the object
+                raise

@@ -44,7 +44,8 @@ class Cluster:
     def connect(cls, name: str | None = None) -> Cluster:
         """Returns the handle of a cluster that stands.
 
-        The environment may say otherwise: RESILIENCE_CLUSTER, RESILIENCE_KUBECONFIG, RESILIENCE_CONTEXT, RESILIENCE_GATEWAY_URL.
+        The environment may say otherwise: RESILIENCE_CLUSTER, RESILIENCE_KUBECONFIG, RESILIENCE_CONTEXT,
+        RESILIENCE_GATEWAY_URL.
 
         Raises:
             Problem: there is no kubeconfig for it.
@@ -59,12 +60,17 @@ class Cluster:
     @cached_property
     def api(self) -> ApiClient:
         """The low-level client; loads only this kubeconfig and context."""
+        import yaml
         from kubernetes import config
 
         try:
             return config.new_client_from_config(str(self.kubeconfig), context=self.context)
-        except config.ConfigException as error:
-            raise Problem(f"the kubeconfig of {self.name!r} cannot be used", why=str(error), fix="make up") from error
+        except (config.ConfigException, yaml.YAMLError, TypeError, KeyError, ValueError, OSError) as error:
+            raise Problem(
+                f"the kubeconfig of {self.name!r} cannot be used",
+                why=f"{self.kubeconfig}: {error}",
+                fix="make up, which writes the suite's own anew; mend it if it is yours",
+            ) from error
 
     @cached_property
     def core(self) -> CoreV1Api:
@@ -94,7 +100,7 @@ class Cluster:
             argv, what=f"kubectl {' '.join(args[:3])}", stdin=stdin, timeout_s=timeout_s, env=clean_environment()
         )
 
-    def exec(  # noqa: PLR0913 - the parts of an exec
+    def exec(
         self,
         namespace: str,
         pod: str,
@@ -138,8 +144,18 @@ class Cluster:
         return sorted(set(self._zone_by_node.values()))
 
     def identity(self) -> Identity:
-        """Asks the cluster who it is."""
-        uid = self.core.read_namespace("kube-system", _request_timeout=20).metadata.uid
+        """Asks the cluster who it is.
+
+        Raises:
+            Problem: it does not answer, or not to us.
+        """
+        from kubernetes.client import ApiException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            uid = self.core.read_namespace("kube-system", _request_timeout=20).metadata.uid
+        except (ApiException, HTTPError) as error:
+            raise Problem(f"the cluster {self.name!r} does not say who it is", why=str(error), fix="make up") from error
         return Identity(self.api.configuration.host, uid)
 
 

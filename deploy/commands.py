@@ -16,7 +16,7 @@ from deploy.errors import Problem
 from deploy.images import catalogue, sources
 from deploy.kind import lifecycle, owner
 
-console = Console(highlight=False)
+console = Console(highlight=False, markup=False)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -53,8 +53,12 @@ def _images(options: argparse.Namespace) -> int:
 
 def _down(options: argparse.Namespace) -> int:
     if not engine.answers():
-        console.print("no Docker engine answers, so no cluster stands")
-        return 0
+        if not paths.state(options.cluster).exists():
+            console.print(f"there was no cluster {options.cluster}")
+            return 0
+        raise Problem(
+            "no Docker engine answers, so the nodes cannot be removed", fix="start it (`make up` does), then again"
+        )
     there = lifecycle.remove(options.cluster)
     console.print(f"removed the cluster {options.cluster}" if there else f"there was no cluster {options.cluster}")
     return 0

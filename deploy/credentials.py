@@ -1,9 +1,8 @@
-"""Passwords: generated once per cluster, kept in its state (mode 0600), never in the repository and never in a record."""
+"""Passwords: generated once per cluster, kept in its state (mode 0600), never in the repository nor in a record."""
 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import yaml
 
 from deploy import apply, paths
 from deploy.cluster import Cluster
+from deploy.files import only_one, replace_text
 
 NAMES = ("superuser-password", "replication-password", "shop-password", "redis-password")
 
@@ -18,14 +18,13 @@ NAMES = ("superuser-password", "replication-password", "shop-password", "redis-p
 def of(cluster: Cluster) -> dict[str, str]:
     """Returns the passwords of a cluster by name, generating those that it does not have yet."""
     file = paths.state(cluster.name) / "credentials.json"
-    known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-    missing = [name for name in NAMES if name not in known]
-    if missing:
-        known |= {name: secrets.token_urlsafe(24) for name in missing}
-        partial = file.with_suffix(".partial")
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-            json.dump(known, out)
-        partial.replace(file)
+    # Components are prepared at the same time: the database and the shop must get the same passwords.
+    with only_one(file.with_suffix(".lock")):
+        known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+        missing = [name for name in NAMES if name not in known]
+        if missing:
+            known |= {name: secrets.token_urlsafe(24) for name in missing}
+            replace_text(file, json.dumps(known), mode=0o600)
     return known
 
 

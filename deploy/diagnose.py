@@ -22,20 +22,24 @@ def explain(cluster: Cluster, objects: list[Manifest]) -> str:
     for item in objects:
         if item["kind"] not in KINDS:
             continue
-        namespace = item["metadata"]["namespace"]
-        labels = item["spec"]["selector"]["matchLabels"]
-        pods = cluster.pods(namespace, ",".join(f"{name}={value}" for name, value in labels.items()))
-        unready = [pod for pod in pods if not is_ready(pod)]
-        if not pods:
-            lines += [
-                f"{item['kind']}/{item['metadata']['name']}: no pod was made",
-                *_events(cluster, namespace, item["metadata"]["name"]),
-            ]
-        for pod in unready[:PODS_SHOWN]:
-            lines += [f"pod {namespace}/{pod.metadata.name}: {state(pod)}"]
-            lines += _events(cluster, namespace, pod.metadata.name)
-            lines += _logs(cluster, pod)
+        try:
+            lines += _workload(cluster, item)
+        except Exception as error:  # noqa: BLE001 - what is being explained must not be hidden by this
+            lines += [f"{item['kind']}/{item['metadata']['name']}: could not be asked: {type(error).__name__}: {error}"]
     return "\n".join(lines)
+
+
+def _workload(cluster: Cluster, item: Manifest) -> Iterator[str]:
+    namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
+    labels = item["spec"]["selector"]["matchLabels"]
+    pods = cluster.pods(namespace, ",".join(f"{label}={value}" for label, value in labels.items()))
+    if not pods:
+        yield f"{item['kind']}/{name}: no pod was made"
+        yield from _events(cluster, namespace, name)
+    for pod in [pod for pod in pods if not is_ready(pod)][:PODS_SHOWN]:
+        yield f"pod {namespace}/{pod.metadata.name}: {state(pod)}"
+        yield from _events(cluster, namespace, pod.metadata.name)
+        yield from _logs(cluster, pod)
 
 
 def is_ready(pod: V1Pod) -> bool:

@@ -14,6 +14,7 @@ import yaml
 from deploy import paths
 from deploy.cluster import kubectl
 from deploy.errors import Problem
+from deploy.files import replace_text
 from deploy.images import catalogue
 from deploy.shell import run
 
@@ -41,17 +42,17 @@ def kept(key: str, make: Callable[[], list[Manifest]]) -> list[Manifest]:
     if file.exists():
         return list(json.loads(file.read_text()))
     objects = make()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps(objects))
-    partial.replace(file)
+    replace_text(file, json.dumps(objects))
     return objects
 
 
 def fingerprint(folder: Path, *more: str) -> str:
-    """Returns the hash of a folder's files and of what else the result depends on."""
-    digest = hashlib.sha256("\n".join(more).encode())
-    for file in sorted(path for path in folder.rglob("*") if path.suffix in {".yaml", ".py", ".toml"}):
+    """Returns the hash of a folder's files and of what else the result depends on, this module included.
+
+    Every file counts, whatever it is called: kustomize makes ConfigMaps of configuration files and scripts.
+    """
+    digest = hashlib.sha256("\n".join(more).encode() + Path(__file__).read_bytes())
+    for file in sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
         digest.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:20]
 
@@ -62,24 +63,31 @@ def logical_images(folder: Path) -> tuple[str, ...]:
     for item in _kustomize(folder):
         names.update(IN_TEXT.findall(json.dumps(item)))
         names.update(
-            container["image"] for container in _containers(item) if container["image"] in catalogue.load().image
+            container["image"] for container in _containers(item) if container.get("image") in catalogue.load().image
         )
     return tuple(sorted(names))
 
 
 def with_images(item: Manifest, references: dict[str, str], folder: Path) -> Manifest:
-    """Replaces the logical image names in one object; baked images are never pulled."""
+    """Returns an object with its logical image names replaced; baked images are never pulled.
+
+    Raises:
+        Problem: it uses an image that has no reference.
+    """
+
+    def reference(name: str | None) -> str:
+        if name is not None and name in references:
+            return references[name]
+        raise Problem(
+            f"{folder.name}: {item['kind']}/{item['metadata']['name']} uses the image {name!r}, "
+            "which the catalogue does not have",
+            fix="use a logical name of deploy/images/catalogue.toml, or add it there",
+        )
+
     for container in _containers(item):
-        name = container["image"]
-        if name not in references:
-            raise Problem(
-                f"{folder.name}: {item['kind']}/{item['metadata']['name']} uses the image {name!r}, which the catalogue does not have",
-                fix="use a logical name of deploy/images/catalogue.toml, or add it there",
-            )
-        container["image"] = references[name]
+        container["image"] = reference(container.get("image"))
         container.setdefault("imagePullPolicy", "IfNotPresent")
-    text = json.dumps(item)
-    replaced: Manifest = json.loads(IN_TEXT.sub(lambda match: references[match[1]], text))
+    replaced: Manifest = json.loads(IN_TEXT.sub(lambda match: reference(match[1]), json.dumps(item)))
     return replaced
 
 
@@ -87,9 +95,17 @@ def parse(text: str, what: str) -> list[Manifest]:
     """Reads a stream of YAML documents; Problem names the file and line that is broken."""
     try:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        return [item for item in yaml.load_all(text, Loader=loader) if item]  # noqa: S506 - a safe loader
+        objects = [item for item in yaml.load_all(text, Loader=loader) if item]
     except yaml.YAMLError as error:
         raise Problem(f"{what}: broken YAML", why=str(error), fix="mend the file at the line named above") from error
+    for number, item in enumerate(objects, start=1):
+        if not isinstance(item, dict) or not {"apiVersion", "kind", "metadata"} <= item.keys():
+            raise Problem(
+                f"{what}: document {number} is not a Kubernetes object",
+                why=f"it reads {str(item)[:200]}",
+                fix="give it apiVersion, kind and metadata",
+            )
+    return objects
 
 
 def key(item: Manifest) -> str:
@@ -100,14 +116,12 @@ def key(item: Manifest) -> str:
 
 def _kustomize(folder: Path) -> list[Manifest]:
     what = f"putting together the manifests of {folder.name}"
-    return parse(
-        run([kubectl(), "kustomize", folder], what=what, fix=f"mend the YAML below deploy/{folder.name}/"), what
-    )
+    return parse(run([kubectl(), "kustomize", folder], what=what, fix=f"mend the YAML below {folder}"), what)
 
 
 def _containers(item: Manifest) -> Iterator[dict[str, Any]]:
     spec = item.get("spec") or {}
     template = (spec.get("jobTemplate") or {}).get("spec", spec).get("template") if isinstance(spec, dict) else None
-    pod = (template or {}).get("spec") if template else spec if item["kind"] == "Pod" else None
+    pod = template.get("spec") if isinstance(template, dict) else spec if item["kind"] == "Pod" else None
     for part in ("initContainers", "containers"):
         yield from (pod or {}).get(part) or []

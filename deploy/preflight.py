@@ -12,6 +12,8 @@ from pathlib import Path
 
 from deploy import engine, paths
 from deploy.errors import Problem
+from deploy.images import catalogue, programs
+from deploy.images.sources import TOOLS
 
 MEMORY_GIB, DISK_GIB = 10, 25
 GIB = 2**30
@@ -39,13 +41,15 @@ def check(cluster: str, *, building: bool = True) -> list[Finding]:
 
     Args:
         cluster: name of the kind cluster; if it stands, its own use of memory and disk is not held against it.
-        building: whether images may have to be built.
+        building: whether images may have to be built; the tools are built in any case.
     """
-    looks: list[Callable[[], Finding]] = [_system, _docker, _memory, _disk, _inotify, _cgroup, _netem, _overlay]
-    if building:
-        looks.append(_go)
+    system = _system()
+    if system.level == "missing":
+        return [system]  # the others read what only Linux has
     standing = paths.kubeconfig(cluster).is_file()
-    return [found for found in (look() for look in looks) if not (standing and found.name in {"memory", "disk"})]
+    resources = () if standing else (_memory, _disk)
+    looks: list[Callable[[], Finding]] = [_docker, *resources, _inotify, _cgroup, _netem, _overlay, _openssl]
+    return [system, *(look() for look in looks), _go(building=building)]
 
 
 def require(cluster: str, *, building: bool) -> None:
@@ -53,7 +57,8 @@ def require(cluster: str, *, building: bool) -> None:
     missing = [finding for finding in check(cluster, building=building) if finding.level == "missing"]
     if missing:
         raise Problem(
-            f"this machine lacks {len(missing)} thing{'s' if len(missing) > 1 else ''}: {', '.join(item.name for item in missing)}",
+            f"this machine lacks {len(missing)} thing{'s' if len(missing) > 1 else ''}: "
+            + ", ".join(item.name for item in missing),
             why="\n".join(f"{item.name}: {item.observed}" for item in missing),
             fix="\n".join(f"{item.name}: {item.fix}" for item in missing),
         )
@@ -102,15 +107,18 @@ def _existing(place: Path) -> Path:
 
 
 def _inotify() -> Finding:
-    low = {
-        name: wanted
-        for name, wanted in engine.INOTIFY.items()
-        if int(Path(f"/proc/sys/fs/inotify/{name}").read_text()) < wanted
-    }
+    try:
+        low = {name: wanted for name, wanted in engine.INOTIFY.items() if _inotify_limit(name) < wanted}
+    except (OSError, ValueError) as error:
+        return Finding("inotify", "limited", f"could not be read: {error}", "watch for `too many open files` in pods")
     if not low or os.geteuid() == 0:
         return Finding("inotify", "ok", "limits are high enough" if not low else "limits are raised as we are root")
     fix = "; ".join(f"sudo sysctl fs.inotify.{name}={wanted}" for name, wanted in low.items())
     return Finding("inotify", "missing", f"too low: {', '.join(low)}", fix)
+
+
+def _inotify_limit(name: str) -> int:
+    return int(Path(f"/proc/sys/fs/inotify/{name}").read_text())
 
 
 def _cgroup() -> Finding:
@@ -128,7 +136,7 @@ def _cgroup() -> Finding:
 
 
 def _netem() -> Finding:
-    """Whether the kernel can delay packets: asked for the loopback of a network namespace of its own, nothing is changed."""
+    """Whether the kernel can delay packets: asked for the loopback of an own network namespace, nothing is changed."""
     script = "ip link set lo up && tc qdisc add dev lo root netem delay 1ms"
     try:
         done = subprocess.run(
@@ -139,6 +147,8 @@ def _netem() -> Finding:
     if done.returncode == 0:
         return Finding("netem", "ok", "the kernel can delay and lose packets")
     last = (done.stderr.strip().splitlines() or ["no answer"])[-1]
+    if "not found" in last:
+        return Finding("netem", "limited", last, "install iproute2")
     return Finding(
         "netem", "limited", last, "delays come from the mesh instead; for packet faults use a kernel with sch_netem"
     )
@@ -151,9 +161,17 @@ def _overlay() -> Finding:
     )
 
 
-def _go() -> Finding:
+def _openssl() -> Finding:
+    found = shutil.which("openssl") is not None
+    fix = "install openssl (makes the certificate of the VPA's webhook)"
+    return Finding("openssl", "ok" if found else "missing", "found" if found else "not found", "" if found else fix)
+
+
+def _go(*, building: bool) -> Finding:
     if shutil.which("go"):
         return Finding("go", "ok", "found")
+    if not building and all(programs.program(catalogue.load(), name).exists() for name in TOOLS):
+        return Finding("go", "ok", "not found; the tools are built already")
     return Finding(
         "go", "missing", "not found", "install Go 1.26 (builds the tools and, without a container registry, the images)"
     )

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, markup=False)  # a state may hold brackets
 
 
 class Progress:
@@ -47,7 +48,7 @@ class Progress:
         now = time.monotonic()
         with self._lock:
             for name, (state, took) in self._state.items():
-                mark = "[green]✓[/]" if took is not None else "[yellow]…[/]"
+                mark = Text("✓", "green") if took is not None else Text("…", "yellow")
                 seconds = took if took is not None else now - self._begin[name]
                 table.add_row(mark, name, f"{seconds:5.1f} s", state)
         return table

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from deploy.cluster import Cluster
 
 
-def execute(  # noqa: PLR0913 - the parts of an exec
+def execute(
     cluster: Cluster,
     namespace: str,
     pod: str,
@@ -59,6 +59,9 @@ def execute(  # noqa: PLR0913 - the parts of an exec
             errors.append(channel.read_stderr(timeout=0) if channel.peek_stderr(timeout=0) else "")
         ended = not channel.is_open()
         code = channel.returncode if ended else None
+    except (TypeError, KeyError) as error:
+        # The client reads the exit code from a last message, which does not come when the connection is lost.
+        raise Problem(f"the connection was lost: {what}", why=tail("".join(errors)), fix="run again") from error
     finally:
         channel.close()
     if not ended:

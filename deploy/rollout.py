@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -10,12 +11,17 @@ from typing import Any
 
 from deploy.cluster import Cluster
 from deploy.manifests import Manifest
+from deploy.waiting import pause
 
 # Kubernetes goes on trying for ever, but these do not mend themselves: no need to wait until patience is over.
-HOPELESS = {"ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError"}
-RELIST_S = 10
+HOPELESS = {"ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName"}
+RELIST_S = 5
 FIRST_LIST_S = 1
 KINDS = {"Deployment": "deployment", "StatefulSet": "stateful_set", "DaemonSet": "daemon_set"}
+
+
+# Set when the user interrupts: nobody waits for a rollout any longer.
+interrupted = threading.Event()
 
 
 class NotReady(Exception):  # noqa: N818 - says what it is
@@ -60,14 +66,14 @@ def wait(cluster: Cluster, objects: list[Manifest], *, within_s: float, say: Cal
     for item in objects:
         if item["kind"] in KINDS:
             groups[item["kind"], item["metadata"]["namespace"]].add(item["metadata"]["name"])
-    counts: dict[str, tuple[int, int]] = {
-        f"{kind}/{name}": (0, 1) for (kind, _), names in groups.items() for name in names
+    found: dict[str, tuple[int, int]] = {
+        f"{kind}/{where}/{name}": (0, 1) for (kind, where), names in groups.items() for name in names
     }
 
     def seen(name: str, count: tuple[int, int]) -> None:
-        counts[name] = count
+        found[name] = count
         if time.monotonic() - begin > FIRST_LIST_S:  # the first list comes one by one; half of it says nothing
-            say(summary(counts))
+            say(summary(found))
 
     begin = time.monotonic()
     deadline = begin + within_s
@@ -77,7 +83,7 @@ def wait(cluster: Cluster, objects: list[Manifest], *, within_s: float, say: Cal
         ]
         for future in done:
             future.result()
-    waiting = {name: count for name, count in counts.items() if count[0] < count[1]}
+    waiting = {name: count for name, count in found.items() if count[0] < count[1]}
     if waiting:
         raise NotReady(f"not ready after {time.monotonic() - begin:.0f} s: {summary(waiting)}")
 
@@ -102,16 +108,23 @@ def counts(cluster: Cluster, objects: Iterable[str]) -> Iterator[tuple[str, str,
 def summary(counts: dict[str, tuple[int, int]]) -> str:
     """Says which workloads are not ready yet, "ready" when all are."""
     missing = [
-        f"{name.partition('/')[2]} {ready}/{wanted}"
+        f"{name.rpartition('/')[2]} {ready}/{wanted}"
         for name, (ready, wanted) in sorted(counts.items())
         if ready < wanted
     ]
     return "waiting for " + ", ".join(missing) if missing else "ready"
 
 
-def hopeless(cluster: Cluster, namespace: str) -> bool:
-    """Says whether a container of the namespace waits for something that will not come by itself."""
-    for pod in cluster.pods(namespace):
+def hopeless(pods: list[Any], workloads: set[str]) -> bool:
+    """Says whether a container of one of the workloads waits for something that will not come by itself.
+
+    Args:
+        pods: of the workloads' namespace.
+        workloads: names; their pods are called after them.
+    """
+    for pod in pods:
+        if not any(pod.metadata.name.startswith(f"{name}-") for name in workloads):
+            continue
         for status in [*(pod.status.init_container_statuses or []), *(pod.status.container_statuses or [])]:
             if status.state.waiting and status.state.waiting.reason in HOPELESS:
                 return True
@@ -128,24 +141,28 @@ def _watch(
 ) -> None:
     from kubernetes import watch
     from kubernetes.client import ApiException
+    from urllib3.exceptions import HTTPError
 
     read = getattr(cluster.apps, f"list_namespaced_{KINDS[kind]}")
     missing = set(names)
-    while missing and (left_s := deadline - time.monotonic()) > 0 and not hopeless(cluster, namespace):
+    while missing and (left_s := deadline - time.monotonic()) > 0 and not interrupted.is_set():
         watcher = watch.Watch()
         try:
+            if hopeless(cluster.pods(namespace), missing):
+                return
             at_most_s = max(1, min(RELIST_S, int(left_s)))
-            stream = watcher.stream(read, namespace, timeout_seconds=at_most_s, _request_timeout=30)
-            for event in stream:
+            for event in watcher.stream(read, namespace, timeout_seconds=at_most_s, _request_timeout=30):
                 workload = event["object"]
                 name = workload.metadata.name
                 if name not in names:
                     continue
                 ready, wanted = progress_of(kind, workload)
-                seen(f"{kind}/{name}", (ready, wanted))
+                seen(f"{kind}/{namespace}/{name}", (ready, wanted))
                 (missing.discard if ready >= wanted else missing.add)(name)
                 if not missing:
                     watcher.stop()
-        except ApiException as error:
-            if error.status != 410:  # "gone": the watch is too old and starts anew
+        except (ApiException, HTTPError) as error:
+            # A loaded API server breaks off now and then; only a refusal is final.
+            if isinstance(error, ApiException) and error.status in {401, 403, 404}:
                 raise
+            pause(1)

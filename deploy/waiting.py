@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 
-class NotSo(AssertionError):
+class NotSo(AssertionError):  # noqa: N818 - read aloud it says what it is
     """A wait that ended badly.
 
     Attributes:

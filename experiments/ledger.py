@@ -109,7 +109,7 @@ class Ledger:
         return lines
 
 
-KNOWN_UNDOS = frozenset({"unpause-node", "restore-object", "delete-object", "clear-fault"})
+KNOWN_UNDOS = frozenset({"unpause-node", "restore-object", "delete-object", "clear-fault", "stop-callers"})
 
 
 def known(undo: Undo) -> str:

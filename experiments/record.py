@@ -85,7 +85,7 @@ class Recorder:
         return cls(Path(folder))
 
     def event(self, kind: str, **fields: Any) -> dict[str, Any]:
-        """Writes one event and returns it."""
+        """Writes one event and returns it; `t` may be given when the event began earlier than now."""
         moment = now()
         entry = {"t": moment["mono"], "wall": moment["wall"], "kind": kind, **fields}
         with self._lock:

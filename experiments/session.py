@@ -78,6 +78,16 @@ class Session:
         """Stops callers, then watchers, and fetches what they measured; every one of them, whatever fails."""
         self._stack.close()
 
+    def still_watched(self) -> None:
+        """Checks that no watcher died: what it did not see afterwards would look as if it had not happened.
+
+        Raises:
+            Problem: one did.
+        """
+        failed = [f"{watcher.name}: {watcher.failed}" for watcher in self.watchers if watcher.failed]
+        if failed:
+            raise Problem("the experiment was not watched to its end", why="\n".join(failed), fix="run it again")
+
     def zone(self, zone: str | None) -> None:
         """Tells the watchers which zone is faulted."""
         for watcher in self.ready.values():

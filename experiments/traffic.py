@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from deploy.errors import Problem
 from experiments import pods
+from experiments.ledger import Entry, Ledger
 from experiments.record import Recorder
 
 if TYPE_CHECKING:
@@ -60,12 +61,16 @@ class Traffic:
     cluster: Cluster
     recorder: Recorder
     plan: Plan | None
+    ledger: Ledger
+    _left: Entry | None = None
     _callers: dict[str, HostCaller | PodCaller] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def start(self) -> Self:
         """Starts every caller, side by side; an experiment without traffic starts none."""
         if self.plan:
+            zones = [name for name in self.plan.callers if name != GATEWAY]
+            self._left = self.ledger.intend("callers", {"undo": "stop-callers", "zones": zones})
             with ThreadPoolExecutor(len(self.plan.callers)) as pool:
                 for caller in [pool.submit(self._start_one, name, url) for name, url in self.plan.callers.items()]:
                     caller.result()
@@ -75,10 +80,12 @@ class Traffic:
 
     def stop(self) -> None:
         """Stops every caller and brings its samples here; one that cannot be stopped is noted, and proves nothing."""
-        if self._callers:
-            with ThreadPoolExecutor(len(self._callers)) as pool:
-                list(pool.map(self._stop_one, list(self._callers)))
+        with ThreadPoolExecutor(len(self._callers) or 1) as pool:
+            all_stopped = all(list(pool.map(self._stop_one, list(self._callers))))
         self._callers.clear()
+        if self._left and all_stopped:  # otherwise whoever heals ends them
+            self.ledger.done(self._left.id)
+            self._left = None
         try:
             self._stack.close()
         except Problem as problem:
@@ -99,7 +106,7 @@ class Traffic:
         self._callers[name] = caller
         caller.start()
 
-    def _stop_one(self, name: str) -> None:
+    def _stop_one(self, name: str) -> bool:
         caller = self._callers[name]
         try:
             caller.stop()
@@ -107,6 +114,8 @@ class Traffic:
                 caller.fetch(self._file(name))  # type: ignore[union-attr]
         except Problem as problem:
             self.recorder.note(f"caller {name}: {problem}")
+            return False
+        return True
 
     def names(self) -> list[str]:
         """Returns the callers that run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments import pods
@@ -13,7 +14,8 @@ from experiments.ledger import Driver, Ledger, Undo
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
 
-DELETE_S = 60.0
+CALLERS = "callers"
+STOP_CALLERS = Path(__file__).parent / "inside" / "stop_callers.sh"
 
 
 def drivers(name: str) -> Mapping[str, Driver]:
@@ -30,6 +32,7 @@ def drivers(name: str) -> Mapping[str, Driver]:
     return {
         "unpause-node": unpause_node,
         "clear-fault": lambda undo: clear_fault(cluster(), undo),
+        "stop-callers": lambda undo: stop_callers(cluster(), undo),
         "restore-object": lambda undo: restore_object(cluster(), undo),
         "delete-object": lambda undo: delete_object(cluster(), undo),
     }
@@ -55,6 +58,17 @@ def clear_fault(cluster: Cluster, undo: Undo) -> str:
     replicas = [Replica(**pod) for pod in undo["pods"] if pod["uid"] in there]
     Switch(cluster, namespace, app).clear(replicas)
     return f"{len(replicas)} replica(s) of {namespace}/{app} healed"
+
+
+def stop_callers(cluster: Cluster, undo: Undo) -> str:
+    """Ends the open-loop callers in the caller's pods; those on this host end with the experiment that started them."""
+    ended = 0
+    for zone in undo["zones"]:
+        for pod in pods.find(cluster, CALLERS, f"app=caller-{zone}"):
+            if pod.running:
+                argv = ["sh", "-c", STOP_CALLERS.read_text()]
+                ended += int(cluster.exec(CALLERS, pod.name, argv, container="caller"))
+    return f"{ended} caller(s) ended"
 
 
 def restore_object(cluster: Cluster, undo: Undo) -> str:

@@ -1,4 +1,4 @@
-"""PostgreSQL (Patroni: one primary, two streaming replicas) and Redis (one primary, two replicas, Sentinel), one of each per zone."""
+"""PostgreSQL (Patroni: a primary, two streaming replicas) and Redis (a primary, two replicas, Sentinel), over zones."""
 
 from __future__ import annotations
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from deploy import paths
 from deploy.errors import Problem
+from deploy.files import only_one
 from deploy.shell import run, succeeds, tail
 from deploy.waiting import NotSo, eventually
 
 CAP_SYS_RESOURCE = 24  # bit number, linux/capability.h
+PID_FILE = Path("/var/run/docker.pid")
 INOTIFY = {"max_user_instances": 8192, "max_user_watches": 524288}  # kind's known issue "too many open files"
 BY_HAND = (
     "install Docker (https://docs.docker.com/engine/install/) and make sure that `docker info` answers for this user"
@@ -28,8 +31,15 @@ def ensure() -> str:
     if not answers():
         if os.geteuid() != 0:
             raise Problem("no Docker engine answers and we are not root, so none can be started", fix=BY_HAND)
-        _install()
-        _start()
+        if os.environ.get("DOCKER_HOST"):
+            raise Problem(
+                f"the Docker engine that DOCKER_HOST names ({os.environ['DOCKER_HOST']}) does not answer",
+                fix="start it, or unset DOCKER_HOST to use this machine's own",
+            )
+        with only_one(paths.cache() / "engine.lock"):
+            if not answers():
+                _install()
+                _start()
     if os.geteuid() == 0:
         raise_inotify_limits()
     return run(["docker", "version", "--format", "{{.Server.Version}}"], what="asking Docker for its version").strip()
@@ -41,13 +51,13 @@ def answers() -> bool:
 
 
 def _install() -> None:
-    if shutil.which("dockerd") and shutil.which("docker") and shutil.which("jq"):
+    if shutil.which("dockerd") and shutil.which("docker") and shutil.which("runc"):
         return
     if not is_debian():
         raise Problem("no Docker engine is installed and this is neither Debian nor Ubuntu", fix=BY_HAND)
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     run(["apt-get", "update", "-q"], what="reading the package lists", env=env, timeout_s=300)
-    packages = ["docker.io", "iptables", "jq", "runc"]
+    packages = ["docker.io", "iptables", "runc"]
     run(
         ["apt-get", "install", "-qy", "--no-install-recommends", *packages],
         what="installing the Docker engine from the distribution's packages",
@@ -67,7 +77,13 @@ def is_debian() -> bool:
 
 
 def _start() -> None:
-    """Starts dockerd detached from us: it must outlive this process, as clusters do."""
+    """Starts dockerd detached from us: it must outlive this process, as clusters do.
+
+    One that runs but is slow to answer is waited for: two engines on one folder would spoil it.
+    """
+    if _runs():
+        _await(lambda: False, "an engine runs (docker.pid) but does not answer: look at its output, or stop it")
+        return
     log = paths.cache() / "dockerd.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = ["dockerd"]
@@ -76,21 +92,31 @@ def _start() -> None:
         # Kept in the cache, because the engine outlives this checkout.
         shim = Path(shutil.copy2(Path(__file__).with_name("runc-nocap"), log.with_name("runc-nocap")))
         command += ["--add-runtime", f"nocap={shim}", "--default-runtime", "nocap"]
-    Path("/var/run/docker.pid").unlink(missing_ok=True)  # of an engine that was killed; none answers now
+    PID_FILE.unlink(missing_ok=True)  # of an engine that was killed
     with log.open("w") as output:
         engine = subprocess.Popen(
             command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
         )
-    try:
-        eventually(lambda: answers() or engine.poll() is not None, bool, within_s=60, what="dockerd to answer")
-    except NotSo as error:
-        raise Problem(
-            str(error), why=tail(log.read_text()), fix="start dockerd by hand and look at its output"
-        ) from error
+    by_hand = "start dockerd by hand and look at its output"
+    _await(lambda: engine.poll() is not None, by_hand, log)
     if engine.poll() is not None:
-        raise Problem(
-            "dockerd ended at once", why=tail(log.read_text()), fix="start dockerd by hand and look at its output"
-        )
+        raise Problem("dockerd ended at once", why=tail(log.read_text()), fix=by_hand)
+
+
+def _await(ended: Callable[[], bool], fix: str, log: Path | None = None) -> None:
+    try:
+        eventually(lambda: answers() or ended(), bool, within_s=60, what="dockerd to answer")
+    except NotSo as error:
+        raise Problem(str(error), why=tail(log.read_text()) if log else "", fix=fix) from error
+
+
+def _runs() -> bool:
+    """Says whether the process in Docker's pid file lives and is an engine; numbers are used again."""
+    try:
+        number = int(PID_FILE.read_text())
+        return Path(f"/proc/{number}/comm").read_text().strip() == "dockerd"
+    except (OSError, ValueError):
+        return False
 
 
 def may_raise_limits(status: str | None = None) -> bool:
@@ -104,5 +130,12 @@ def raise_inotify_limits() -> None:
     """Raises the inotify limits that four nodes full of pods need; never lowers one."""
     for name, wanted in INOTIFY.items():
         limit = Path("/proc/sys/fs/inotify") / name
-        if int(limit.read_text()) < wanted:
-            limit.write_text(str(wanted))
+        try:
+            if int(limit.read_text()) < wanted:
+                limit.write_text(str(wanted))
+        except OSError as error:
+            raise Problem(
+                f"fs.inotify.{name} is too low for four nodes and cannot be raised from here",
+                why=str(error),
+                fix=f"on the host: sysctl fs.inotify.{name}={wanted}",
+            ) from error

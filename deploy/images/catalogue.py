@@ -13,8 +13,8 @@ from deploy import paths
 from deploy.errors import Problem, Usage
 
 FILE = paths.DEPLOY / "images" / "catalogue.toml"
-PINNED = re.compile(r"^[a-z0-9.-]+\.[a-z]+/[a-z0-9._/-]+:(?P<tag>[\w.-]+)(@sha256:[0-9a-f]{64})?$")
-FLOATING = re.compile(r"^(latest|stable|edge|nightly|main|master|dev|[a-z]+|v?\d+|v?\d+\.\d+)$")
+REFERENCE = re.compile(r"[a-z0-9.-]+\.[a-z]+/[a-z0-9._/-]+:(?P<tag>[\w.-]+)(?P<digest>@sha256:[0-9a-f]{64})?")
+EXACT = re.compile(r"(?<!\d)(\d+\.\d+\.\d+|20\d{6})(?!\d)")  # a version of three parts, or a day
 
 
 class _Strict(BaseModel):
@@ -53,6 +53,11 @@ class Node(_Strict):
     programs: tuple[str, ...]
     extra: dict[str, str]
 
+    @model_validator(mode="after")
+    def _is_pinned(self) -> Node:
+        refuse_floating(self.pull)
+        return self
+
 
 class Graph(_Strict):
     """One Go module graph: name of each program -> its package."""
@@ -77,10 +82,10 @@ class Catalogue(_Strict):
 
 def refuse_floating(reference: str) -> None:
     """Raises ValueError unless a public reference names a registry and an exact version or a digest."""
-    match = PINNED.match(reference)
+    match = REFERENCE.fullmatch(reference)
     if not match:
         raise ValueError(f"{reference!r} is not of the form registry/repository:version[@sha256:digest]")
-    if "@sha256:" not in reference and FLOATING.match(match["tag"]):
+    if not match["digest"] and not EXACT.search(match["tag"]):
         raise ValueError(f"{reference!r} has a floating tag: name the exact version or add its digest")
 
 
@@ -92,8 +97,10 @@ def parse(text: str) -> Catalogue:
     """
     try:
         data = tomllib.loads(text)
-        for name, image in data.get("image", {}).items():
-            image["name"] = name
+        images = data.get("image")
+        for name, image in images.items() if isinstance(images, dict) else ():
+            if isinstance(image, dict):
+                image["name"] = name
         return Catalogue.model_validate(data)
     except (tomllib.TOMLDecodeError, ValidationError) as error:
         raise Problem("the image catalogue cannot be used", why=str(error), fix=f"mend {FILE.name}") from error

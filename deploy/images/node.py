@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from deploy.errors import Problem
 from deploy.images import docker, programs, recipes
 from deploy.images.catalogue import Catalogue, Image
 from deploy.shell import run
-from deploy.waiting import eventually
+from deploy.waiting import NotSo, eventually
 
+LIFE_S = "3600"
 INIT = ["--change", 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]', "--change", "CMD []"]
 
 
@@ -68,8 +70,9 @@ def _identity(reference: str) -> str:
 def _container(image: str) -> Iterator[str]:
     name = f"resilience-bake-{uuid.uuid4().hex[:8]}"
     argv = ["docker", "run", "--detach", "--privileged", "--security-opt=seccomp=unconfined", "--entrypoint=sleep"]
-    run([*argv, "--name", name, image, "infinity"], what="starting a container to bake images in")
     try:
+        # It ends and goes by itself: after kill -9 nobody else would remove it.
+        run([*argv, "--rm", "--name", name, image, LIFE_S], what="starting a container to bake images in")
         yield name
     finally:
         subprocess.run(["docker", "rm", "--force", "--volumes", name], capture_output=True, check=False)
@@ -78,7 +81,10 @@ def _container(image: str) -> Iterator[str]:
 def _start_containerd(container: str) -> None:
     run(["docker", "exec", "--detach", container, "containerd"], what="starting containerd in the node image")
     ready = ["docker", "exec", container, "ctr", "version"]
-    eventually(lambda: run(ready, what="asking containerd"), bool, within_s=30, what="containerd to answer")
+    try:
+        eventually(lambda: run(ready, what="asking containerd"), bool, within_s=30, what="containerd to answer")
+    except NotSo as error:
+        raise Problem("containerd does not start in the node image", why=str(error), fix="run again") from error
 
 
 def _stop_containerd(container: str) -> None:

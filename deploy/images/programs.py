@@ -1,6 +1,6 @@
 """Go programs from the module graphs: built once per content, several graphs share the compiler's own cache.
 
-A program is kept under the hash of its graph's go.mod and go.sum, our own sources in it, its package and its linker flags.
+A program is kept under the hash of its graph's go.mod and go.sum, our own sources in it, its package and linker flags.
 A build that was cut off goes on where it was, because the Go build cache keeps every finished package.
 """
 

@@ -1,10 +1,9 @@
-"""Builds images from their recipes (a folder with a Dockerfile), each kept under a tag that is the hash of its content."""
+"""Builds images from their recipes (a folder with a Dockerfile), each under a tag that is the hash of its content."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -20,37 +19,43 @@ from deploy.shell import run
 DEBIAN_RELEASE = "bookworm"
 DEBIAN_PACKAGES = "ca-certificates"
 PYTHON_OF_DEBIAN = "3.11"
+NEEDS_DEBOOTSTRAP = "install debootstrap, or use --images pull where a registry can be reached"
 
 
 def base(scratch: Path) -> str:
     """Builds the Debian base image with debootstrap and returns its reference."""
-    reference = f"{docker.PREFIX}/debian:{_digest(DEBIAN_RELEASE, DEBIAN_PACKAGES)}"
+    overlay = paths.DEPLOY / "images" / "debian"
+    reference = f"{docker.PREFIX}/debian:{_digest(DEBIAN_RELEASE, DEBIAN_PACKAGES, _fingerprint(overlay))}"
     if docker.exists(reference):
         return reference
     if shutil.which("debootstrap") is None:
+        run(["apt-get", "update", "-q"], what="reading the package lists", fix=NEEDS_DEBOOTSTRAP, timeout_s=300)
         run(
             ["apt-get", "install", "-qy", "--no-install-recommends", "debootstrap"],
             what="installing debootstrap",
-            fix="install debootstrap, or use --images pull where a registry can be reached",
+            fix=NEEDS_DEBOOTSTRAP,
+            timeout_s=300,
         )
     root = scratch / "debian"
+    options = ["--variant=minbase", f"--include={DEBIAN_PACKAGES}", DEBIAN_RELEASE, str(root)]
     run(
-        ["debootstrap", "--variant=minbase", f"--include={DEBIAN_PACKAGES}", DEBIAN_RELEASE, root, *_mirror()],
+        ["debootstrap", *options, *_mirror()],
         what="making a Debian root file system",
         fix="debootstrap needs root and the distribution's package registry",
         timeout_s=900,
     )
+    shutil.copytree(overlay, root, dirs_exist_ok=True)
     for left_over in ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale"):
         shutil.rmtree(root / left_over, ignore_errors=True)
     (root / "var/cache/apt/archives/partial").mkdir(parents=True)
     with subprocess.Popen(["tar", "-C", str(root), "-c", "."], stdout=subprocess.PIPE) as tar:
-        done = subprocess.run(
-            ["docker", "import", "-", reference], stdin=tar.stdout, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(["docker", "import", "-"], stdin=tar.stdout, capture_output=True, text=True, check=False)
     if done.returncode or tar.returncode:
         raise Problem(
             "the Debian base image could not be imported", why=done.stderr, fix="check the space left for Docker"
         )
+    # Named last: Docker cannot tell an archive that was cut off between two files from a whole one.
+    run(["docker", "tag", done.stdout.strip(), reference], what=f"naming {reference}")
     return reference
 
 
@@ -121,7 +126,14 @@ def _install_wheels(context: Path) -> None:
     requirements = context / "requirements.txt"
     if not requirements.exists():
         return
-    target = ["--target", context / "site-packages", "--python-version", PYTHON_OF_DEBIAN, "--only-binary", ":all:"]
+    target = [
+        "--target",
+        str(context / "site-packages"),
+        "--python-version",
+        PYTHON_OF_DEBIAN,
+        "--only-binary",
+        ":all:",
+    ]
     run(
         [uv(), "pip", "install", "--quiet", "--no-deps", *target, "--require-hashes", "--requirement", requirements],
         what=f"installing the Python packages of {context.name}",
@@ -146,4 +158,4 @@ def _fingerprint(context: Path) -> str:
 
 
 def _digest(*parts: str) -> str:
-    return re.sub(r"[^0-9a-f]", "", hashlib.sha256("\n".join(parts).encode()).hexdigest())[:16]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

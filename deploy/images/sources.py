@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
+import os
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from deploy import paths
 from deploy.errors import Problem, Usage
+from deploy.files import only_one, replace_text
 from deploy.images import docker, node, programs, recipes
 from deploy.images.catalogue import Catalogue
 
@@ -53,29 +54,35 @@ def ensure(catalogue: Catalogue, source: str, say: Callable[[str], None], *, mir
     """
     if source not in SOURCES:
         raise Usage(f"no image source is called {source!r}", fix=f"use one of: {', '.join(SOURCES)}")
-    if source == "auto":
-        source = "pull" if mirror or answers(catalogue.node.pull.split("/")[0]) else "build"
-    kept = paths.cache() / "images" / f"{_inputs(catalogue, source)}.json"
-    with _only_one(say):
-        images = _remembered(kept)
-        if images is None:
-            images = (_pull if source == "pull" else _build)(catalogue, say, mirror)
-            kept.parent.mkdir(exist_ok=True)
-            kept.write_text(json.dumps(asdict(images)))
+    with only_one(paths.cache() / "images.lock", lambda: say("another run is making the images: waiting for it")):
+        # What is there decides before the network does: a registry that is away for a moment must not cost a cluster.
+        for candidate in ("pull", "build") if source == "auto" else (source,):
+            images = _remembered(_kept(catalogue, candidate, mirror))
+            if images is not None:
+                return images
+        if source == "auto":
+            source = "pull" if mirror or answers(catalogue.node.pull.split("/")[0]) else "build"
+        images = (_pull if source == "pull" else _build)(catalogue, say, mirror)
+        replace_text(_kept(catalogue, source, mirror), json.dumps(asdict(images)))
     return images
 
 
+def _kept(catalogue: Catalogue, source: str, mirror: str | None) -> Path:
+    """Returns the file that remembers what a source made of these inputs."""
+    return paths.cache() / "images" / f"{_inputs(catalogue, f'{source} {mirror}')}.json"
+
+
 def _inputs(catalogue: Catalogue, source: str) -> str:
-    """Returns the hash of everything that images are made from: recipes, catalogue, and the paths it calls `extra`."""
+    """Returns the hash of everything that images are made from: catalogue, recipes, and the paths it calls `extra`."""
     extras = [
         *catalogue.node.extra.values(),
         *(place for image in catalogue.image.values() for place in image.extra.values()),
     ]
     places = [paths.DEPLOY / "images", *(paths.ROOT / place for place in extras if not place.startswith("go:"))]
-    digest = hashlib.sha256(source.encode())
+    digest = hashlib.sha256(f"{source} {catalogue.model_dump_json()}".encode())
     for file in sorted({found for place in places for found in ([place] if place.is_file() else place.rglob("*"))}):
         if file.is_file() and "__pycache__" not in file.parts:
-            digest.update(str(file.relative_to(paths.ROOT)).encode() + b"\0" + file.read_bytes())
+            digest.update(f"{file.relative_to(paths.ROOT)} {os.access(file, os.X_OK)}\n".encode() + file.read_bytes())
     return digest.hexdigest()[:20]
 
 
@@ -150,16 +157,3 @@ def _recipes(
     say(f"building {len(images)} images")
     built = pool.map(lambda image: recipes.build(catalogue, image, base), images)
     return {"debian": base} | dict(zip((image.name for image in images), built, strict=True))
-
-
-@contextmanager
-def _only_one(say: Callable[[str], None]) -> Iterator[None]:
-    """Two runs that start at once build once: the second waits, then finds everything there."""
-    paths.cache().mkdir(parents=True, exist_ok=True)
-    with (paths.cache() / "images.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("another run is making the images: waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

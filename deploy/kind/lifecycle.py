@@ -1,71 +1,61 @@
-"""Makes, finds again and removes the kind cluster with the kind of the pinned version."""
+"""Makes, finds again and removes the kind cluster with the kind of the pinned version.
+
+What may be removed: nodes that run our node image, under a name that has a state folder of ours. Whatever else carries
+the name was made by somebody else, and is never touched.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deploy import paths
 from deploy.cluster import Cluster, clean_environment
 from deploy.errors import Problem
-from deploy.images import catalogue, sources
+from deploy.files import only_one
+from deploy.images import catalogue, docker, sources
 from deploy.kind import owner
 from deploy.shell import run, tail
+from deploy.waiting import NotSo, eventually
 
 CONFIG = Path(__file__).with_name("three-zones.yaml")
 ADDRESSES = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
 GATEWAY_PORT = 8080
+# A loaded machine's API server may be silent for a while; a cluster that works must not be thrown away for that.
+FIND_PATIENCE_S = 30
 
 
 def create(name: str, node_image: str) -> Cluster:
     """Makes the cluster, replacing a dead one of that name; returns its handle.
 
+    Two runs at once make one cluster: the second waits, and gets what the first made.
+
     Raises:
-        Problem: a port is taken, or kind cannot make the cluster. Nothing of it is left then.
+        Problem: somebody else's cluster has that name, a port is taken, or kind cannot make the cluster.
+            Nothing of it is left then.
     """
-    remove(name)
-    _require_free_port()
-    state = paths.state(name)
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    kind = sources.tool(catalogue.load(), "kind")
-    argv = [
-        kind,
-        "create",
-        "cluster",
-        f"--name={name}",
-        f"--kubeconfig={paths.kubeconfig(name)}",
-        f"--image={node_image}",
-    ]
-    try:
-        _kind_create([*argv, f"--config={CONFIG}"], name)
-        cluster = Cluster.connect(name)
-        owner.stamp(cluster, node_image=node_image, addresses=_addresses(name))
-    except BaseException:
-        # Also on Ctrl-C: a half-made cluster would be mistaken for ours by the next run.
-        remove(name)
-        raise
-    return cluster
-
-
-def _kind_create(argv: list[str | Path], name: str) -> None:
-    """Runs kind; of its very long output a failure shows the lines that are errors, the rest is kept in the cache."""
-    log = paths.cache() / "kind-create.log"
-    try:
-        done = subprocess.run(argv, env=clean_environment(), capture_output=True, text=True, check=False, timeout=600)
-    except subprocess.TimeoutExpired as error:
-        raise Problem(f"kind did not make the cluster {name} within 600 s", fix="`make preflight`, then try again") from error
-    log.write_text(done.stderr)
-    if done.returncode:
-        errors = [line[:300] for line in done.stderr.splitlines() if "error" in line.lower() and "round_trippers" not in line]
-        raise Problem(
-            f"kind could not make the cluster {name}",
-            why="\n".join(errors[-6:]) or tail(done.stderr),
-            fix=f"`make preflight` shows what this machine lacks; kind's whole output is kept as {log.name} in the cache",
-        )
+    with _only_one(name) as waited:
+        standing = find(name, node_image) if waited else None
+        if standing is not None:
+            return standing
+        _remove(name)
+        _require_free_port()
+        paths.state(name).mkdir(parents=True, exist_ok=True, mode=0o700)  # from here on, nodes of that name are ours
+        try:
+            _kind_create(name, node_image)
+            cluster = _handle(name)
+            owner.stamp(cluster, node_image=node_image, addresses=_addresses(name))
+        except BaseException:
+            # Also on Ctrl-C: what is half-made serves nobody.
+            _remove(name)
+            raise
+        return cluster
 
 
 def find(name: str, node_image: str) -> Cluster | None:
@@ -73,41 +63,152 @@ def find(name: str, node_image: str) -> Cluster | None:
 
     A cluster whose engine was stopped is not to be trusted: its nodes may come back with other addresses.
     """
-    if not paths.kubeconfig(name).is_file() or not nodes(name):
+    if not paths.kubeconfig(name).is_file():
         return None
-    cluster = Cluster.connect(name)
-    os.environ.setdefault("RESILIENCE_API_PATIENCE_S", "10")
+    # Whatever goes wrong here (no engine, no API server, a broken kubeconfig) means: not to be trusted.
     with suppress(Exception):
-        facts = owner.facts(cluster)
+        if not nodes(name):
+            return None
+        cluster = _handle(name)
+        facts = owner.facts(cluster, within_s=FIND_PATIENCE_S)
         if facts.get("node_image") == node_image and facts.get("addresses") == _addresses(name):
             owner.assert_ours(cluster)
             return cluster
     return None
 
 
+def require_thawed(name: str) -> None:
+    """Raises a Problem while nodes are frozen by an experiment: such a cluster looks dead, and must not be replaced."""
+    frozen = run(
+        [
+            "docker",
+            "ps",
+            "--filter",
+            f"label=io.x-k8s.kind.cluster={name}",
+            "--filter",
+            "status=paused",
+            "--format",
+            "{{.Names}}",
+        ],
+        what="looking for frozen nodes",
+        timeout_s=60,
+    ).split()
+    if frozen:
+        raise Problem(f"nodes of {name} are frozen by an experiment: {', '.join(frozen)}", fix="make heal")
+
+
 def remove(name: str) -> bool:
-    """Removes the nodes and the state of the cluster of that name, and nothing else; says whether there was any."""
-    found = nodes(name, everything=True)
-    if found:
-        subprocess.run(
-            ["docker", "unpause", *found], capture_output=True, check=False
-        )  # a paused node cannot be removed
-        run(["docker", "rm", "--force", "--volumes", *found], what=f"removing the nodes of {name}", timeout_s=120)
-    state = paths.state(name)
-    there = state.exists()
-    shutil.rmtree(state, ignore_errors=True)
-    return bool(found) or there
+    """Removes the nodes and the state of the cluster of that name, and nothing else; says whether there was any.
+
+    Raises:
+        Problem: the cluster of that name is not ours; nothing was removed.
+    """
+    with _only_one(name):
+        return _remove(name)
 
 
 def nodes(name: str, *, everything: bool = False) -> list[str]:
     """Returns the containers that are the nodes of a kind cluster; stopped ones only with `everything`."""
     argv = ["docker", "ps", "--filter", f"label=io.x-k8s.kind.cluster={name}", "--format", "{{.Names}}"]
-    return sorted(run([*argv, "--all"] if everything else argv, what="listing the nodes").split())
+    return sorted(run([*argv, "--all"] if everything else argv, what="listing the nodes", timeout_s=60).split())
+
+
+@contextmanager
+def _only_one(name: str) -> Iterator[list[bool]]:
+    """Gives a list that is empty unless another run had to be waited for."""
+    waited: list[bool] = []
+    paths.state(name)  # refuses a name that is none
+    with only_one(paths.cache() / f"cluster-{name}.lock", lambda: waited.append(True)):
+        yield waited
+
+
+def _handle(name: str) -> Cluster:
+    """The handle of the kind cluster, whatever cluster the environment names: that one must not get our stamp."""
+    return Cluster(name, paths.kubeconfig(name), f"kind-{name}")
+
+
+def _remove(name: str) -> bool:
+    _require_ours(name, nodes(name, everything=True))
+    state = paths.state(name)
+    there = state.exists()
+    found = _remove_nodes(name)
+    # Last, because without it nodes that are left over from a cut-off removal would no longer count as ours.
+    shutil.rmtree(state, ignore_errors=True)
+    return found or there
+
+
+def _remove_nodes(name: str) -> bool:
+    """Removes nodes until none is left; a node can still come after kind was killed, so one look is not enough."""
+    found: set[str] = set()
+
+    def left() -> list[str]:
+        there = nodes(name, everything=True)
+        if there:
+            found.update(there)
+            # A paused node cannot be removed; one that is not paused makes this fail, which is fine.
+            subprocess.run(["docker", "unpause", *there], capture_output=True, check=False)
+            run(["docker", "rm", "--force", "--volumes", *there], what=f"removing the nodes of {name}", timeout_s=120)
+        return there
+
+    try:
+        eventually(left, lambda there: not there, within_s=120, what="the nodes to be gone", converge=2)
+    except NotSo as error:
+        raise Problem(f"the cluster {name} could not be removed", why=str(error), fix="run again") from error
+    return bool(found)
+
+
+def _require_ours(name: str, found: list[str]) -> None:
+    """Raises a Problem unless every container is a node that this suite made under this user's state folder."""
+    if not found:
+        return
+    inspect = ["docker", "inspect", "--format", "{{.Config.Image}}", *found]
+    images = run(inspect, what="looking at the nodes", timeout_s=60).split()
+    foreign = sorted({image for image in images if not image.startswith(f"{docker.PREFIX}/node:")})
+    if foreign or not paths.state(name).is_dir():
+        raise Problem(
+            f"a kind cluster called {name!r} stands that this suite did not make",
+            why=f"nodes {', '.join(found)} "
+            + (f"run the image {', '.join(foreign)}" if foreign else f"have no state folder {paths.state(name)}"),
+            fix="choose another name with --cluster NAME (or RESILIENCE_CLUSTER)\n"
+            f"or, if it can go, delete it by hand: docker rm --force --volumes {' '.join(found)}",
+        )
+
+
+def _kind_create(name: str, node_image: str) -> None:
+    """Runs kind; of its very long output a failure shows the lines that are errors, the rest is kept in the cache."""
+    kind = str(sources.tool(catalogue.load(), "kind"))
+    argv = [kind, "create", "cluster", f"--name={name}", f"--image={node_image}"]
+    files = [f"--kubeconfig={paths.kubeconfig(name)}", f"--config={CONFIG}"]
+    log = paths.cache() / "kind-create.log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [*argv, *files], env=clean_environment(), stdout=output, stderr=output, start_new_session=True
+        ) as child,
+    ):
+        try:
+            code = child.wait(timeout=600)
+        except subprocess.TimeoutExpired as error:
+            raise Problem(
+                f"kind did not make the cluster {name} within 600 s", fix="`make preflight`, then try again"
+            ) from error
+        finally:
+            if child.returncode is None:
+                # With all that it started: a `docker run` that lives on would make a node after the others are gone.
+                os.killpg(child.pid, signal.SIGKILL)
+    if code:
+        lines = log.read_text().splitlines()
+        errors = [line[:300] for line in lines if "error" in line.lower() and "round_trippers" not in line]
+        raise Problem(
+            f"kind could not make the cluster {name}",
+            why="\n".join(errors[-6:]) or tail(log.read_text()),
+            fix=f"`make preflight` shows what this machine lacks; kind's whole output is kept as {log}",
+        )
 
 
 def _addresses(name: str) -> str:
     inspect = ["docker", "inspect", "--format", f"{{{{.Name}}}}={ADDRESSES}", *nodes(name)]
-    return " ".join(run(inspect, what="reading the nodes' addresses").split())
+    return " ".join(run(inspect, what="reading the nodes' addresses", timeout_s=60).split())
 
 
 def _require_free_port() -> None:
@@ -116,11 +217,11 @@ def _require_free_port() -> None:
         try:
             probe.bind(("127.0.0.1", GATEWAY_PORT))
         except OSError as error:
-            who = subprocess.run(
-                ["ss", "-Hltnp", f"sport = :{GATEWAY_PORT}"], capture_output=True, text=True, check=False
-            )
+            who = ""
+            with suppress(Problem):
+                who = run(["ss", "-Hltnp", f"sport = :{GATEWAY_PORT}"], what="asking who listens", timeout_s=10)
             raise Problem(
                 f"port {GATEWAY_PORT} on 127.0.0.1 is in use, and the shop's gateway needs it",
-                why=tail(who.stdout) or str(error),
+                why=tail(who) or str(error),
                 fix="stop what listens there (another cluster of this suite: `make down`)",
             ) from error

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from deploy.cluster import Cluster, Identity
 from deploy.errors import Problem
-from deploy.waiting import eventually
+from deploy.waiting import NotSo, eventually
 
 if TYPE_CHECKING:
     from kubernetes.client import V1ConfigMap
 
 NAMESPACE, NAME = "kube-system", "resilience-owner"
+PATIENCE_S = 10
 
 
 def stamp(cluster: Cluster, **facts: str) -> None:
@@ -30,9 +30,13 @@ def stamp(cluster: Cluster, **facts: str) -> None:
         cluster.core.create_namespaced_config_map(NAMESPACE, body)
 
 
-def facts(cluster: Cluster) -> dict[str, str]:
-    """Returns what the stamp says, {} without one."""
-    known = _read(cluster)
+def facts(cluster: Cluster, *, within_s: float = PATIENCE_S) -> dict[str, str]:
+    """Returns what the stamp says, {} without one.
+
+    Raises:
+        Problem: the API server did not answer within `within_s` seconds.
+    """
+    known = _read(cluster, within_s)
     return dict(known.data or {}) if known else {}
 
 
@@ -53,22 +57,33 @@ def assert_ours(cluster: Cluster, allow: frozenset[str] = frozenset()) -> Identi
     stamped = facts(cluster).get("identity")
     if stamped is None:
         raise Problem(f"the cluster behind context {cluster.context!r} was not made by this suite", fix=fix)
-    if json.loads(stamped)["kube_system_uid"] != identity.kube_system_uid:
+    if _uid(stamped) != identity.kube_system_uid:
         raise Problem(f"the owner stamp behind context {cluster.context!r} belongs to another cluster", fix=fix)
     return identity
 
 
-def _read(cluster: Cluster) -> V1ConfigMap | None:
+def _uid(stamped: str) -> str:
+    """Returns the uid that a stamp names, "" for a stamp that is not ours to read."""
+    try:
+        return str(json.loads(stamped)["kube_system_uid"])
+    except (ValueError, TypeError, KeyError):
+        return ""
+
+
+def _read(cluster: Cluster, within_s: float = PATIENCE_S) -> V1ConfigMap | None:
     from kubernetes.client import ApiException
+
+    core = cluster.core  # a kubeconfig that cannot be used is told at once
 
     def read() -> V1ConfigMap | None:
         try:
-            return cluster.core.read_namespaced_config_map(NAME, NAMESPACE, _request_timeout=10)
+            return core.read_namespaced_config_map(NAME, NAMESPACE, _request_timeout=10)
         except ApiException as error:
             if error.status == 404:
                 return None
             raise
 
-    return eventually(
-        read, lambda _: True, within_s=float(os.environ.get("RESILIENCE_API_PATIENCE_S", "10")), what="the API server"
-    )
+    try:
+        return eventually(read, lambda _: True, within_s=within_s, what="the API server to answer")
+    except NotSo as error:
+        raise Problem(f"the API server of {cluster.name!r} does not answer", why=str(error), fix="make up") from error

@@ -61,9 +61,11 @@ def _series(chosen: list[Pod], app: str) -> Iterator[int]:
     """Evicts pods until one is refused; records and yields each answer."""
     begin = time.monotonic()
     for pod in chosen:
+        asked = time.monotonic()
         status, message = _evict(pod)
         session.current().recorder.event(
             "eviction",
+            t=asked,  # the watch may see the pod go before the answer is here
             tier=app,
             namespace=pod.namespace,
             pod=pod.name,
@@ -86,6 +88,7 @@ def await_recovery(within_s: float) -> dict[str, int]:
         within_s=within_s,
         what="every tier to be whole again",
     )
+    running.still_watched()
     while _begun:
         ended(running, _begun.pop(), lo)
     return {tier: count.ready for watcher in running.ready.values() for tier, count in watcher.counts().items()}

@@ -118,7 +118,7 @@ def prove_served_inside(namespaces: list[str], within_s: float) -> dict[str, Any
         for port in ports:
             active, total = now.get(port.name, (0, 0))
             before = first.get(port.name, (0, 0))[1]
-            if active or total > before:
+            if port.name not in served and (active or total > before):
                 served[port.name] = f"{active} open, {total - before} new connections"
         return [port.name for port in ports if port.name not in served]
 

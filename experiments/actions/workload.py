@@ -73,6 +73,7 @@ def heal_replicas(namespace: str, app: str) -> dict[str, Any]:
         switch.clear(replicas)
         running.ledger.done(entry.id)
         ended(running, fault, lo)
+    running.still_watched()
     return {"fault": fault, "healed": observed}
 
 

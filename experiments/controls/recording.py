@@ -24,6 +24,7 @@ from chaoslib.exceptions import InterruptExecution
 from deploy.cluster import Cluster
 from deploy.errors import Problem
 from experiments import catalogue, session
+from experiments.ledger import Ledger
 from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, new_run_folder, now
 from experiments.traffic import Plan, Traffic
 
@@ -46,7 +47,7 @@ def before_experiment_control(context: dict[str, Any], configuration: dict[str, 
         )
         cluster = Cluster.connect()
         raw = configuration.get("traffic")
-        traffic = Traffic(cluster, recorder, Plan.model_validate(raw) if raw else None)
+        traffic = Traffic(cluster, recorder, Plan.model_validate(raw) if raw else None, Ledger.of(cluster.name))
         session.begin(session.Session(cluster, recorder, session.numbers(configuration.get("watch")), traffic))
     except Exception as error:
         session.end()

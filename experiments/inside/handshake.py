@@ -4,9 +4,10 @@ argv[1] is JSON: {"ports": [[name, ip, port], …], "modes": […], "timeout_s"}
 {"name", "port", "mode", "outcome", "detail", "peer_identity"}. Standard library only. The mode `mesh` is the positive
 control: the same, with a workload's certificate and key, PEM, that come on standard input and end with the line "end".
 
-Whether a port *accepted* is judged by application data that comes back, or by a connection that is held open: in
-TLS 1.3 a client finishes its handshake before the server has refused the missing certificate, so "connected" says
-nothing. Each try speaks HTTP, Redis and PostgreSQL in turn, since a port is silent to the wrong protocol.
+Whether a port *accepted* is judged by application data that comes back, by a connection that is held open, or by an
+orderly TLS close: in TLS 1.3 a client finishes its handshake before the server has refused the missing certificate, so
+"connected" says nothing; and that refusal is an alert or a broken connection, never an orderly close. Each try speaks
+HTTP, Redis and PostgreSQL in turn, since a port is silent to the wrong protocol.
 """
 
 import json
@@ -60,7 +61,11 @@ def talk(connection: socket.socket, greeting: bytes) -> tuple[str, str]:
         return "accepted", "held open without an answer"
     except OSError as error:
         return "refused", f"{type(error).__name__}: {error}"
-    return ("accepted", f"answered {data[:24]!r}") if data else ("refused", "closed without a byte")
+    if data:
+        return "accepted", f"answered {data[:24]!r}"
+    if isinstance(connection, ssl.SSLSocket):  # an orderly close is said under the session's own keys: TLS stood
+        return "accepted", "TLS stood, and an authorization closed it"
+    return "refused", "closed without a byte"
 
 
 def once(

@@ -35,12 +35,13 @@ def capacity_back(within_s: float, tail_s: float) -> dict[str, object]:
     The tail is what shows that the callers' last error was the last. Not reaching capacity is a finding that the
     judge reads from the record, not an error of the experiment.
     """
-    ready = session.current().ready
+    running = session.current()
     begin = time.monotonic()
     whole = tiers_ready(within_s)
     after_s = time.monotonic() - begin
     pause(tail_s)
-    counts = {tier: count.ready for watcher in ready.values() for tier, count in watcher.counts().items()}
+    running.still_watched()
+    counts = {tier: count.ready for watcher in running.ready.values() for tier, count in watcher.counts().items()}
     return {"whole": whole, "after_s": after_s, "ready": counts}
 
 

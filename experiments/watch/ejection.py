@@ -85,13 +85,13 @@ class EjectionWatcher(Watcher):
     def watch(self) -> None:
         """Watches until stopped; the loop in the pod ends with its standard input."""
         for host, lo, hi in ejections(self._polls()):
-            name = self._name(host)
+            name = self._pod(host)
             if name:
                 self.recorder.event(
                     "ejection", client=self.client, host=name, lo=lo - self.offset_s, hi=hi - self.offset_s
                 )
 
-    def _name(self, host: str) -> str | None:
+    def _pod(self, host: str) -> str | None:
         return self.hosts.get(host.rpartition(":")[0])
 
     def _polls(self) -> Iterator[Poll]:
@@ -106,7 +106,7 @@ class EjectionWatcher(Watcher):
                     self._same_clock(poll)
                 if poll.hosts is not None:
                     self.polls += 1
-                    self.flagged = frozenset(name for host in poll.hosts if (name := self._name(host)))
+                    self.flagged = frozenset(name for host in poll.hosts if (name := self._pod(host)))
                 yield poll
         finally:
             if channel.is_open():

@@ -18,7 +18,7 @@ from experiments.watch.thread import Watcher
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
 
-WATCH_S = 30
+WATCH_S = 4  # a watch that is quiet is asked again this often, so that it can be stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class ReadyWatcher(Watcher):
             try:
                 if version is None:
                     version = self._list(core)
-                watch: Any = Watch()  # type: ignore[no-untyped-call]
+                watch: Any = Watch()
                 stream = watch.stream(
                     core.list_namespaced_pod,
                     self.namespace,

@@ -16,7 +16,10 @@ from reports.judge.registry import Inconclusive, Statistic
 from reports.model import Outcome, Target
 from reports.record import Activity, Caller, CaseRecord
 
+# A request that goes out late sees late: its lag is the resolution of the figure. For a target in seconds a hundredth
+# of the limit is good enough; for anything else (ms, %, counts) a quarter of a second is.
 LAG_P99_S_MAX = 0.250
+LAG_SHARE_OF_LIMIT_MAX = 0.01
 SENT_RATIO_MIN = 0.95
 PRESSURE_PERCENT_MAX = 50.0
 
@@ -146,7 +149,7 @@ def callers_kept_pace(record: CaseRecord, target: Target, statistic: Statistic) 
     if not heard:
         yield _inconclusive("no caller left samples")
     for caller in heard:
-        yield from _starved(caller)
+        yield from _starved(caller, lag_allowed_s(target))
 
 
 def machine_was_free(record: CaseRecord, target: Target, _statistic: Statistic) -> Iterator[Finding]:
@@ -171,7 +174,12 @@ def machine_was_free(record: CaseRecord, target: Target, _statistic: Statistic) 
         )
 
 
-def _starved(caller: Caller) -> Iterator[Finding]:
+def lag_allowed_s(target: Target) -> float:
+    """Returns how late (99th percentile, seconds) a caller's requests may go out for this target."""
+    return max(LAG_P99_S_MAX, LAG_SHARE_OF_LIMIT_MAX * target.limit) if target.unit == "s" else LAG_P99_S_MAX
+
+
+def _starved(caller: Caller, lag_s_max: float) -> Iterator[Finding]:
     if caller.end is None:
         yield _inconclusive(
             f"caller {caller.name} did not finish: its samples have no end line", "run it again; it was killed"
@@ -185,7 +193,7 @@ def _starved(caller: Caller) -> Iterator[Finding]:
             f"caller {caller.name} was starved: it sent {sent} of {planned} requests",
             "lower its rate or free the machine",
         )
-    if caller.samples and (lag_s := lag_p99_s(caller)) > LAG_P99_S_MAX:
+    if caller.samples and (lag_s := lag_p99_s(caller)) > lag_s_max:
         yield _inconclusive(
             f"caller {caller.name} was starved: 1 % of its requests went out {lag_s * 1000:.0f} ms late or later",
             "free the machine",

@@ -16,7 +16,7 @@ from experiments.undo import essence
 
 CHILD = """#!{python}
 import pathlib, signal, sys, time
-def stop(*_: Any) -> Any:
+def stop(*_):
     pathlib.Path("told").touch()
     time.sleep(0.5)
     pathlib.Path("rolled-back").touch()
@@ -50,7 +50,7 @@ def test_a_signal_reaches_the_child_once_and_its_rollbacks_are_waited_for(tmp_pa
     parent.send_signal(number)
     eventually((tmp_path / "told").exists, bool, within_s=20, what="the child to be told")
     parent.send_signal(signal.SIGINT)  # an impatient user must not cut the rollbacks short
-    _, errors = parent.communicate(timeout=20)
+    _, errors = parent.communicate(timeout=30)
     assert (tmp_path / "rolled-back").exists()
     assert not (tmp_path / "interrupted-by-the-terminal").exists()
     assert parent.returncode != 0

@@ -221,15 +221,26 @@ def test_missing_sample_lines_are_inconclusive(tmp_path: Path) -> None:
     assert verdict.reason == "1 samples of caller gateway are missing"
 
 
-@pytest.mark.parametrize(("lag_s", "outcome"), [(0.25, Outcome.PASSED), (0.2501, Outcome.INCONCLUSIVE)])
-def test_a_caller_may_lag_250_ms(tmp_path: Path, lag_s: Any, outcome: Any) -> None:
+@pytest.mark.parametrize(
+    ("target", "lag_s", "starved"),
+    [
+        ("mesh.ejection", 0.6, False),
+        ("mesh.ejection", 0.6001, True),
+        ("ha.failover_traffic", 3.0, False),
+        ("ha.failover_traffic", 3.0001, True),
+        ("ha.pdb", 0.25, False),
+        ("ha.pdb", 0.2501, True),
+    ],
+)
+def test_a_caller_may_lag_a_hundredth_of_a_limit_in_seconds_else_250_ms(
+    tmp_path: Path, target: str, lag_s: float, starved: Any
+) -> None:
     case = ejection_case()
-    rows = samples([(0.2, 3)])
-    case.callers["gateway"] = [{**row, "due": 0.0 + k, "sent": k + lag_s} for k, row in enumerate(rows)]
+    case.callers["gateway"] = [{**row, "due": 0.0, "sent": lag_s} for row in samples([(0.2, 3)])]
     record = read_case(case.write(tmp_path))
     (caller,) = [c for c in record.callers if c.name == "gateway"]
-    found = list(preconditions._starved(caller))
-    assert bool(found) is (outcome is Outcome.INCONCLUSIVE), found
+    found = list(preconditions._starved(caller, preconditions.lag_allowed_s(load_targets()[target])))
+    assert bool(found) is starved, found
 
 
 def test_lag_is_the_nearest_rank_99th_percentile(tmp_path: Path) -> None:

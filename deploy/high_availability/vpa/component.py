@@ -40,7 +40,7 @@ class VerticalPodAutoscaler(Component):
         with tempfile.TemporaryDirectory() as folder:
             key, certificate = Path(folder) / "tls.key", Path(folder) / "tls.crt"
             subject = ["-subj", f"/CN={WEBHOOK_HOST}", "-addext", f"subjectAltName=DNS:{WEBHOOK_HOST}"]
-            files = ["-keyout", key, "-out", certificate]
+            files = ["-keyout", str(key), "-out", str(certificate)]
             run(
                 ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", *subject, *files],
                 what="making the certificate of the VPA's webhook",

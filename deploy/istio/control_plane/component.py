@@ -20,7 +20,7 @@ class ControlPlane(Component):
         """Returns what `istioctl manifest generate` gives for operator.yaml, and the namespace."""
         pilot, proxy = references["istio-pilot"], references["istio-proxy"]
         istioctl = sources.tool(catalogue.load(), "istioctl")
-        argv = [istioctl, "manifest", "generate", "-f", self.folder / "operator.yaml"]
+        argv = [str(istioctl), "manifest", "generate", "-f", str(self.folder / "operator.yaml")]
         values = {"pilot.image": pilot, "global.proxy.image": proxy, "global.proxy_init.image": proxy}
         images = [word for name, value in values.items() for word in ("--set", f"values.{name}={value}")]
 

@@ -1,0 +1,279 @@
+"""Whose cluster it is: the owner stamp, and which nodes are made, trusted and removed. Docker is a script here."""
+
+import json
+import os
+import subprocess
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from deploy import files, paths
+from deploy.cluster import Cluster, Identity
+from deploy.errors import Problem, Usage
+from deploy.images import sources
+from deploy.kind import lifecycle, owner
+from deploy.waiting import eventually
+from tests.unit.fake_tools import calls, fake
+
+OURS, PUBLIC = "resilience.local/node:abc", "kindest/node:v1.36.3"
+# Nodes are files that hold their image and address; names are all that `ps` gives.
+DOCKER = """
+nodes=$(dirname "$0")/nodes
+case "$1 $*" in
+  "ps "*) ls "$nodes" ;;
+  "inspect "*Config.Image*) shift 3; for n; do sed -n 1p "$nodes/$n"; done ;;
+  "inspect "*) shift 3; for n; do echo "$n=$(sed -n 2p "$nodes/$n")"; done ;;
+  "unpause "*) ;;
+  "rm "*) shift 3; for n; do rm "$nodes/$n"; done ;;
+  *) exit 1 ;;
+esac
+"""
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder with the fake Docker, alone in front of PATH; state and cache are empty."""
+    for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    tools = tmp_path / "tools"
+    (tools / "nodes").mkdir(parents=True)
+    fake(tools, "docker", DOCKER)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    monkeypatch.setattr(lifecycle, "FIND_PATIENCE_S", 0)
+    monkeypatch.setattr(lifecycle, "_require_free_port", lambda: None)
+    return tools
+
+
+def node(docker: Path, name: str = "x-worker", image: str = OURS, address: str = "172.18.0.2") -> Path:
+    file = docker / "nodes" / name
+    file.write_text(f"{image}\n{address}\n")
+    return file
+
+
+def state(kubeconfig: str | None = "a: 1") -> Path:
+    folder = paths.state("x")
+    folder.mkdir(parents=True)
+    if kubeconfig is not None:
+        (folder / "kubeconfig").write_text(kubeconfig)
+    return folder
+
+
+@pytest.fixture
+def stamped(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What the owner stamp of the cluster says."""
+    facts = {"node_image": OURS, "addresses": "x-worker=172.18.0.2"}
+    monkeypatch.setattr(owner, "facts", lambda *_, **__: facts)
+    monkeypatch.setattr(owner, "assert_ours", lambda cluster: cluster)
+    return facts
+
+
+def test_a_standing_cluster_of_ours_is_found(
+    docker: Path, stamped: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node(docker)
+    state()
+    monkeypatch.setenv("RESILIENCE_KUBECONFIG", "/a/foreign/one")  # must not lead to another cluster
+    monkeypatch.setenv("RESILIENCE_CONTEXT", "foreign")
+    found = lifecycle.find("x", OURS)
+    assert found == Cluster("x", paths.kubeconfig("x"), "kind-x")
+
+
+@pytest.mark.parametrize("fact", ["node_image", "addresses"])
+def test_a_cluster_that_came_back_otherwise_is_not_trusted(docker: Path, stamped: dict[str, str], fact: str) -> None:
+    node(docker)
+    state()
+    stamped[fact] = "changed"
+    assert lifecycle.find("x", OURS) is None
+
+
+@pytest.mark.parametrize("kubeconfig", [None, "", "}{", "hello", "a: 1"])
+def test_no_kubeconfig_or_a_broken_one_is_no_cluster(docker: Path, kubeconfig: str | None) -> None:
+    node(docker)
+    state(kubeconfig)
+    assert lifecycle.find("x", OURS) is None
+
+
+def test_no_nodes_is_no_cluster(docker: Path, stamped: dict[str, str]) -> None:
+    state()
+    assert lifecycle.find("x", OURS) is None
+
+
+def test_a_dead_engine_with_an_old_kubeconfig_is_no_cluster(docker: Path, stamped: dict[str, str]) -> None:
+    state()
+    fake(docker, "docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
+    assert lifecycle.find("x", OURS) is None
+    (docker / "docker").unlink()
+    os.environ["PATH"] = str(docker)  # monkeypatched by the fixture, so put back
+    assert lifecycle.find("x", OURS) is None
+
+
+def test_a_removal_takes_nodes_and_state_and_says_whether_there_was_any(docker: Path) -> None:
+    node(docker, "x-worker")
+    node(docker, "x-worker2")
+    folder = state()
+    assert lifecycle.remove("x")
+    assert not folder.exists()
+    assert not list((docker / "nodes").iterdir())
+    assert not lifecycle.remove("x")
+
+
+def test_a_state_without_nodes_is_removed(docker: Path) -> None:
+    folder = state()
+    assert lifecycle.remove("x")
+    assert not folder.exists()
+
+
+def test_a_half_made_cluster_of_ours_is_removed(docker: Path) -> None:
+    node(docker)
+    state(None)
+    assert lifecycle.remove("x")
+    assert not list((docker / "nodes").iterdir())
+
+
+@pytest.mark.parametrize("act", [lifecycle.remove, lambda name: lifecycle.create(name, OURS)])
+@pytest.mark.parametrize(("image", "with_state"), [(PUBLIC, True), (PUBLIC, False), (OURS, False)])
+def test_somebody_elses_cluster_of_that_name_is_never_touched(
+    docker: Path, act: Any, image: str, with_state: object
+) -> None:
+    file = node(docker, image=image)
+    folder = state() if with_state else paths.state("x")
+    with pytest.raises(Problem, match="'x' stands that this suite did not make") as caught:
+        act("x")
+    assert "--cluster NAME" in caught.value.fix
+    assert "docker rm --force --volumes x-worker" in caught.value.fix
+    assert file.exists()
+    assert folder.exists() == with_state
+    assert not [call for call in calls(docker, "docker") if call.startswith(("rm", "unpause"))]
+
+
+def kind(docker: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    made = fake(docker, "kind", f'nodes="{docker}/nodes"\n{script}')
+    monkeypatch.setattr(sources, "tool", lambda *_: made)
+
+
+MAKES = f'printf "{OURS}\\n172.18.0.2\\n" >"$nodes/x-worker"'
+
+
+def test_a_cluster_is_made_and_stamped(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stamps: list[Any] = []
+    monkeypatch.setattr(owner, "stamp", lambda cluster, **facts: stamps.append((cluster, facts)))
+    monkeypatch.setenv("RESILIENCE_KUBECONFIG", "/a/foreign/one")
+    kind(docker, monkeypatch, MAKES)
+    made = lifecycle.create("x", OURS)
+    assert stamps == [(made, {"node_image": OURS, "addresses": "x-worker=172.18.0.2"})]
+    assert made.kubeconfig == paths.kubeconfig("x")
+    assert paths.state("x").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_failed_creation_leaves_nothing_and_shows_what_kind_said(
+    docker: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind(docker, monkeypatch, f"{MAKES}; echo starting; echo 'ERROR: no space left' >&2; exit 1")
+    with pytest.raises(Problem, match="could not make the cluster x") as caught:
+        lifecycle.create("x", OURS)
+    assert caught.value.why == "ERROR: no space left"
+    assert not list((docker / "nodes").iterdir())
+    assert not paths.state("x").exists()
+
+
+def test_ctrl_c_ends_kind_with_all_it_started_and_leaves_nothing(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = f"(/bin/sleep 30; {MAKES}) &"
+    kind(docker, monkeypatch, f'{MAKES}; {late} echo $! >"$nodes/../late"; exec /bin/sleep 60')
+    real = subprocess.Popen.wait
+
+    def interrupted(child: Any, timeout: float | None = None) -> int:
+        if timeout == 600:
+            eventually((docker / "late").exists, bool, within_s=30, what="kind to have begun")
+            raise KeyboardInterrupt
+        return real(child, timeout)
+
+    monkeypatch.setattr(subprocess.Popen, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        lifecycle.create("x", OURS)
+    assert not list((docker / "nodes").iterdir())
+    assert not paths.state("x").exists()
+    left = Path(f"/proc/{(docker / 'late').read_text().strip()}/stat")
+    assert not left.exists() or left.read_text().split()[2] in "ZX"
+
+
+def test_two_runs_at_once_make_one_cluster(
+    docker: Path, stamped: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, "stamp", lambda *_, **__: paths.kubeconfig("x").touch())
+    kind(docker, monkeypatch, f"/bin/sleep 0.3; {MAKES}")
+    made: list[Cluster] = []
+    runs = [threading.Thread(target=lambda: made.append(lifecycle.create("x", OURS))) for _ in range(2)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert made[0] == made[1]
+    assert len(calls(docker, "kind")) == 1
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "a/b", "../x", "a..b", "A", "-x", "x" * 50])
+def test_what_cannot_be_a_clusters_name_never_becomes_a_path(docker: Path, name: str) -> None:
+    with pytest.raises(Usage, match="cannot be the name of a cluster"):
+        lifecycle.remove(name)
+    assert calls(docker, "docker") == []
+
+
+def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "deep" / "file"
+    files.replace_text(file, "first", mode=0o600)
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("first", 0o600)
+
+    def interrupted(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        files.replace_text(file, "second")
+    assert [path.read_text() for path in file.parent.iterdir()] == ["first"]
+
+
+class FakeCluster:
+    """A cluster that says who it is and what its stamp says."""
+
+    name, context = "x", "kind-x"
+
+    def __init__(self, stamp: str | None, uid: str = "u1") -> None:
+        data = None if stamp is None else {"identity": stamp}
+        self.core = SimpleNamespace(read_namespaced_config_map=lambda *_, **__: SimpleNamespace(data=data))
+        self.uid = uid
+
+    def identity(self) -> Identity:
+        return Identity("https://127.0.0.1:1", self.uid)
+
+
+STAMP = json.dumps({"api_address": "https://127.0.0.1:1", "kube_system_uid": "u1"})
+
+
+def test_a_cluster_with_our_stamp_is_ours() -> None:
+    assert owner.assert_ours(FakeCluster(STAMP)).kube_system_uid == "u1"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("stamp", [None, STAMP, "no json", "[]", "{}"])
+def test_without_a_stamp_or_with_that_of_another_cluster_it_is_not(stamp: str | None) -> None:
+    cluster: Any = FakeCluster(stamp, uid="u2")
+    with pytest.raises(Problem, match="kind-x") as caught:
+        owner.assert_ours(cluster, frozenset({"kind-y"}))
+    assert "--allow-disruption=kind-x" in caught.value.fix
+    assert owner.assert_ours(cluster, frozenset({"kind-x"})).kube_system_uid == "u2"
+
+
+def test_a_missing_stamp_and_a_silent_server_are_told_apart() -> None:
+    from kubernetes.client import ApiException
+
+    def answer(status: int) -> Any:
+        def read(*_: Any, **__: Any) -> Any:
+            raise ApiException(status=status)
+
+        return SimpleNamespace(name="x", core=SimpleNamespace(read_namespaced_config_map=read))
+
+    assert owner.facts(answer(404)) == {}
+    with pytest.raises(Problem, match="does not answer"):
+        owner.facts(answer(503), within_s=0)
