@@ -35,13 +35,8 @@ class Progress:
             before = self._state.get(name, ("", None))[0]
             self._state[name] = (state, now - begin if done else None)
             if self.live is None and state != before:
-                console.print(
-                    f"{time.strftime('%H:%M:%S')}  {name:<18} {state}" + (f" ({now - begin:.1f} s)" if done else "")
-                )
-
-    def elapsed_s(self, name: str) -> float:
-        """Returns how long a finished line took, 0 for one that is not finished."""
-        return self._state.get(name, ("", None))[1] or 0.0
+                took = f" ({now - begin:.1f} s)" if done else ""
+                console.print(f"{time.strftime('%H:%M:%S')}  {name:<18} {state}{took}", soft_wrap=True)
 
     def __rich__(self) -> Table:
         table = Table.grid(padding=(0, 2))

@@ -16,7 +16,7 @@ from deploy.waiting import pause
 # Kubernetes goes on trying for ever, but these do not mend themselves: no need to wait until patience is over.
 HOPELESS = {"ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName"}
 RELIST_S = 5
-FIRST_LIST_S = 1
+FIRST_LIST_S = 1  # the first list comes one by one; half of it says nothing
 KINDS = {"Deployment": "deployment", "StatefulSet": "stateful_set", "DaemonSet": "daemon_set"}
 
 
@@ -72,7 +72,8 @@ def wait(cluster: Cluster, objects: list[Manifest], *, within_s: float, say: Cal
 
     def seen(name: str, count: tuple[int, int]) -> None:
         found[name] = count
-        if time.monotonic() - begin > FIRST_LIST_S:  # the first list comes one by one; half of it says nothing
+        waits = any(ready < wanted for ready, wanted in found.values())
+        if waits and time.monotonic() - begin > FIRST_LIST_S:
             say(summary(found))
 
     begin = time.monotonic()

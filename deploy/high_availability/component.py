@@ -19,4 +19,4 @@ class Shop(Component):
         credentials.put(cluster, self.folder / "namespace.yaml", "data-credentials", data)
 
 
-COMPONENT = Shop("high-availability", Path(__file__).parent, requires=("istio", "metrics-server", "vpa"))
+COMPONENT = Shop("high-availability", Path(__file__).parent, requires=("istio", "vpa"))

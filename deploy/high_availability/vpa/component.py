@@ -51,4 +51,4 @@ class VerticalPodAutoscaler(Component):
         apply.apply(cluster, [{**SECRET, "metadata": metadata, "stringData": data}])
 
 
-COMPONENT = VerticalPodAutoscaler("vpa", HERE, requires=("metrics-server",))
+COMPONENT = VerticalPodAutoscaler("vpa", HERE)
