@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 RUN ?= latest
 IMAGES ?= auto
-.PHONY: help setup gate test lint unit smoke up down status preflight experiment heal report bench lock kubectl
+.PHONY: help setup gate test lint unit smoke up down status preflight experiment heal report bench lock
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -16,14 +16,14 @@ gate: setup  ## everything: platform, all experiments and negative controls, rep
 
 test: setup lint unit smoke  ## the suite's own tests: lint, types, unit tests, then the live smoke selection
 
-lint: setup
-	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy && $(PYTHON) -c "from importlinter.cli import lint_imports_command as c; c()" && $(PYTHON) -m yamllint --strict .
+lint: setup  ## style, types, imports, YAML
+	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy && .venv/bin/lint-imports --no-cache && $(PYTHON) -m yamllint --strict .
 
-unit: setup
+unit: setup  ## unit tests: no cluster, no Docker, no network
 	@$(PYTHON) -m pytest tests/unit -n 2 -q
 
-smoke: setup
-	@$(PYTHON) -m pytest tests -m smoke --keep-cluster --image-source $(IMAGES)
+smoke: setup  ## the live selection: one experiment per area, a negative control, the pull path, the pod network
+	@$(PYTHON) -m pytest tests -m "smoke and not slow" --keep-cluster --image-source $(IMAGES)
 
 up: setup  ## the platform stands (what stands is kept, what changed is applied)
 	@$(PYTHON) -m deploy up --images $(IMAGES)

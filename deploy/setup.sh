@@ -34,5 +34,9 @@ python=${UV_PYTHON:-$(find_python "$uv")}
 # What was installed is written down last: a set-up that was cut off is done again.
 "$uv" venv --quiet --allow-existing --python "$python" .venv || fail "$python cannot make the environment" "set UV_PYTHON to a Python >= 3.12"
 VIRTUAL_ENV="$PWD/.venv" "$uv" pip sync --quiet --require-hashes requirements.lock || fail "the Python packages could not be installed" "check the network and run again"
+# So that `chaos`, `locust` and `pytest` find our folders from anywhere, as `python -m` does from here.
+for packages in .venv/lib/python3*/site-packages; do
+  if [ -d "$packages" ]; then echo "$PWD" >"$packages/resilience-suite.pth"; fi
+done
 rm -f .venv/installed-*
 touch "$stamp"

@@ -25,7 +25,7 @@ from deploy.shell import run, tail
 from deploy.waiting import NotSo, eventually
 
 CONFIG = Path(__file__).with_name("three-zones.yaml")
-ADDRESSES = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+INCARNATION = "{{.Name}}={{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}@{{.State.StartedAt}}"
 GATEWAY_PORT = 8080
 # A loaded machine's API server may be silent for a while; a cluster that works must not be thrown away for that.
 FIND_PATIENCE_S = 30
@@ -50,7 +50,7 @@ def create(name: str, node_image: str) -> Cluster:
         try:
             _kind_create(name, node_image)
             cluster = _handle(name)
-            owner.stamp(cluster, node_image=node_image, addresses=_addresses(name))
+            owner.stamp(cluster, node_image=node_image, incarnation=_incarnation(name))
         except BaseException:
             # Also on Ctrl-C: what is half-made serves nobody.
             _remove(name)
@@ -61,7 +61,7 @@ def create(name: str, node_image: str) -> Cluster:
 def find(name: str, node_image: str) -> Cluster | None:
     """Returns the standing cluster if it can be trusted and was made from this node image, else None.
 
-    A cluster whose engine was stopped is not to be trusted: its nodes may come back with other addresses.
+    A cluster whose engine or nodes were restarted is not to be trusted: addresses change, and pods come back half.
     """
     if not paths.kubeconfig(name).is_file():
         return None
@@ -71,7 +71,7 @@ def find(name: str, node_image: str) -> Cluster | None:
             return None
         cluster = _handle(name)
         facts = owner.facts(cluster, within_s=FIND_PATIENCE_S)
-        if facts.get("node_image") == node_image and facts.get("addresses") == _addresses(name):
+        if facts.get("node_image") == node_image and facts.get("incarnation") == _incarnation(name):
             owner.assert_ours(cluster)
             return cluster
     return None
@@ -206,9 +206,10 @@ def _kind_create(name: str, node_image: str) -> None:
         )
 
 
-def _addresses(name: str) -> str:
-    inspect = ["docker", "inspect", "--format", f"{{{{.Name}}}}={ADDRESSES}", *nodes(name)]
-    return " ".join(run(inspect, what="reading the nodes' addresses", timeout_s=60).split())
+def _incarnation(name: str) -> str:
+    """Addresses and start times of the nodes: the same as long as nobody restarted one; freezing does not count."""
+    inspect = ["docker", "inspect", "--format", INCARNATION, *nodes(name)]
+    return " ".join(run(inspect, what="reading when the nodes were started", timeout_s=60).split())
 
 
 def _require_free_port() -> None:

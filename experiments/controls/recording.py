@@ -15,6 +15,7 @@ A control that fails is ignored by Chaos Toolkit unless it interrupts the execut
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import suppress
 from typing import Any
@@ -23,6 +24,7 @@ from chaoslib.exceptions import InterruptExecution
 
 from deploy.cluster import Cluster
 from deploy.errors import Problem
+from deploy.files import replace_text
 from experiments import catalogue, session
 from experiments.ledger import Ledger
 from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, new_run_folder, now
@@ -54,10 +56,16 @@ def before_experiment_control(context: dict[str, Any], configuration: dict[str, 
         raise InterruptExecution(f"the experiment was not begun: {error}") from error
 
 
-def after_experiment_control(**_: Any) -> None:
-    """Stops callers and watchers and closes the record."""
+def after_experiment_control(state: dict[str, Any] | None = None, **_: Any) -> None:
+    """Stops callers and watchers and closes the record, Chaos Toolkit's journal included.
+
+    The journal is written here too because `chaos run` by hand writes it to the current folder, where no judge looks.
+    """
     try:
         session.end()
     finally:
         with suppress(Problem):  # it was never opened, which before_experiment_control has said
-            Recorder.current().describe(ended=now())
+            recorder = Recorder.current()
+            if state is not None:
+                replace_text(recorder.folder / "journal.json", json.dumps(state, default=str), mode=0o600)
+            recorder.describe(ended=now())

@@ -17,6 +17,7 @@ def test_evictions_stop_at_the_budget(experiment: Any) -> None:
     experiment("high_availability/disruption_budget").kept("ha.pdb")
 
 
+@pytest.mark.smoke
 @pytest.mark.control
 def test_without_budgets_the_fourth_eviction_is_granted(experiment: Any) -> None:
     experiment("high_availability/disruption_budget", control="no-budget").broke("ha.pdb")

@@ -19,7 +19,7 @@ from deploy.images.catalogue import Catalogue
 from deploy.shell import run
 from tests.images.registry import Registry, all_names, forget, free_port, identity, names_restored, newest, serving
 
-pytestmark = [pytest.mark.live, pytest.mark.images]
+pytestmark = [pytest.mark.live, pytest.mark.images, pytest.mark.smoke]
 
 SMALL = ("debian", "istio-pilot", "metrics-server", "vpa-recommender")
 ABSENT = "registry.k8s.io/resilience-suite/no-such-image:v1.0.0"

@@ -16,7 +16,7 @@ from deploy.cluster import Cluster
 from deploy.waiting import NotSo, consistently, eventually
 from tests.security.namespace_of_pods import Stage, stage
 
-pytestmark = [pytest.mark.live, pytest.mark.security]
+pytestmark = [pytest.mark.live, pytest.mark.security, pytest.mark.smoke, pytest.mark.nightly]
 
 PATIENCE_S = 5
 OPEN = {"friend": "open", "stranger": "open"}
@@ -25,8 +25,8 @@ FRIEND_ONLY = {"friend": "open", "stranger": "closed"}
 
 
 @pytest.fixture(scope="module")
-def pods() -> Iterator[Stage]:
-    with stage(Cluster.connect()) as made:
+def pods(kind_cluster: Cluster) -> Iterator[Stage]:
+    with stage(kind_cluster) as made:
         yield made
 
 

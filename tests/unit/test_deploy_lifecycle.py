@@ -19,7 +19,7 @@ from deploy.waiting import eventually
 from tests.unit.fake_tools import calls, fake
 
 OURS, PUBLIC = "resilience.local/node:abc", "kindest/node:v1.36.3"
-# Nodes are files that hold their image and address; names are all that `ps` gives.
+# Nodes are files that hold their image, address and start; names are all that `ps` gives.
 DOCKER = """
 nodes=$(dirname "$0")/nodes
 case "$1 $*" in
@@ -47,7 +47,7 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tools
 
 
-def node(docker: Path, name: str = "x-worker", image: str = OURS, address: str = "172.18.0.2") -> Path:
+def node(docker: Path, name: str = "x-worker", image: str = OURS, address: str = "172.18.0.2@1") -> Path:
     file = docker / "nodes" / name
     file.write_text(f"{image}\n{address}\n")
     return file
@@ -64,7 +64,7 @@ def state(kubeconfig: str | None = "a: 1") -> Path:
 @pytest.fixture
 def stamped(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What the owner stamp of the cluster says."""
-    facts = {"node_image": OURS, "addresses": "x-worker=172.18.0.2"}
+    facts = {"node_image": OURS, "incarnation": "x-worker=172.18.0.2@1"}
     monkeypatch.setattr(owner, "facts", lambda *_, **__: facts)
     monkeypatch.setattr(owner, "assert_ours", lambda cluster: cluster)
     return facts
@@ -81,7 +81,7 @@ def test_a_standing_cluster_of_ours_is_found(
     assert found == Cluster("x", paths.kubeconfig("x"), "kind-x")
 
 
-@pytest.mark.parametrize("fact", ["node_image", "addresses"])
+@pytest.mark.parametrize("fact", ["node_image", "incarnation"])
 def test_a_cluster_that_came_back_otherwise_is_not_trusted(docker: Path, stamped: dict[str, str], fact: str) -> None:
     node(docker)
     state()
@@ -154,7 +154,7 @@ def kind(docker: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     monkeypatch.setattr(sources, "tool", lambda *_: made)
 
 
-MAKES = f'printf "{OURS}\\n172.18.0.2\\n" >"$nodes/x-worker"'
+MAKES = f'printf "{OURS}\\n172.18.0.2@1\\n" >"$nodes/x-worker"'
 
 
 def test_a_cluster_is_made_and_stamped(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +163,7 @@ def test_a_cluster_is_made_and_stamped(docker: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("RESILIENCE_KUBECONFIG", "/a/foreign/one")
     kind(docker, monkeypatch, MAKES)
     made = lifecycle.create("x", OURS)
-    assert stamps == [(made, {"node_image": OURS, "addresses": "x-worker=172.18.0.2"})]
+    assert stamps == [(made, {"node_image": OURS, "incarnation": "x-worker=172.18.0.2@1"})]
     assert made.kubeconfig == paths.kubeconfig("x")
     assert paths.state("x").stat().st_mode & 0o777 == 0o700
 
