@@ -97,6 +97,14 @@ class Document:
 
     method: tuple[Any, ...] = ()
     rollbacks: tuple[Any, ...] = ()
+    configuration: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def users(self) -> int:
+        """How many Locust users the document asks for."""
+        traffic = self.configuration.get("traffic")
+        locust = traffic.get("locust") if isinstance(traffic, dict) else None
+        return int(locust.get("users", 0)) if isinstance(locust, dict) else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +169,15 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
+class UserLoad:
+    """What Locust's users did: load, never a figure."""
+
+    requests: int
+    failures: int = 0
+    rps: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class CaseRecord:
     """Everything a case left behind.
 
@@ -168,6 +185,7 @@ class CaseRecord:
         name: the folder's name; evidence is named relative to the folder above it.
         case: case.json, or what the folder's name tells when it is missing.
         journal: None when missing or unreadable; `defects` says which.
+        users: Locust's totals, None where no Locust ran or it left none.
     """
 
     name: str
@@ -176,6 +194,7 @@ class CaseRecord:
     events: tuple[Event, ...]
     callers: tuple[Caller, ...]
     defects: tuple[Defect, ...]
+    users: UserLoad | None = None
 
     def of[E](self, kind: type[E]) -> tuple[E, ...]:
         """The events of one kind, oldest first."""
@@ -187,6 +206,7 @@ class CaseRecord:
 
 
 _CASE = TypeAdapter(Case)
+_USERS = TypeAdapter(UserLoad)
 _JOURNAL = TypeAdapter(Journal)
 _SAMPLE = TypeAdapter(Sample)
 _HEAD = TypeAdapter(CallerHead)
@@ -205,12 +225,14 @@ def read_case(folder: Path) -> CaseRecord:
     journal = _whole(folder / "journal.json", _JOURNAL.validate_json, defects)
     events = _lines(folder / "events.ndjson", parse_event, defects)
     callers = tuple(_caller(path, defects) for path in sorted(folder.glob("samples-*.ndjson")))
+    load = folder / "locust.json"
     return CaseRecord(
         name=folder.name,
         case=case or case_of_name(folder.name),
         journal=journal,
         events=tuple(sorted(events, key=lambda event: event.t)),
         callers=callers,
+        users=_whole(load, _USERS.validate_json, defects) if load.exists() else None,
         defects=tuple(defects),
     )
 

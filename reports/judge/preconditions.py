@@ -152,6 +152,13 @@ def callers_kept_pace(record: CaseRecord, target: Target, statistic: Statistic) 
         yield from _starved(caller, lag_allowed_s(target))
 
 
+def users_were_there(record: CaseRecord, _target: Target, _statistic: Statistic) -> Iterator[Finding]:
+    """A document that asks for user load had it: a promise that held on an idle platform was not tested."""
+    asked = record.journal.experiment.users if record.journal else 0
+    if asked and (record.users is None or record.users.requests == 0):
+        yield _inconclusive(f"{asked} Locust users were asked for and made no request", "see locust.log of the case")
+
+
 def machine_was_free(record: CaseRecord, target: Target, _statistic: Statistic) -> Iterator[Finding]:
     """Latency targets only (unit ms): the machine was not short of CPU while the fault lasted."""
     if target.unit != "ms":
@@ -231,5 +238,6 @@ _CHECKS: tuple[Check, ...] = (
     faults_acted,
     faults_healed,
     callers_kept_pace,
+    users_were_there,
     machine_was_free,
 )

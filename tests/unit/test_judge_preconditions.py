@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -283,3 +284,25 @@ def test_the_worst_finding_is_the_reason_and_the_others_are_kept(tmp_path: Path)
     verdict = spoiled_journal(tmp_path, run=run, rollbacks=[])
     assert (verdict.outcome, verdict.reason) == (Outcome.ERROR, "action heal did not succeed: Boom: x")
     assert len(verdict.extra["also"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("totals", "outcome"),
+    [
+        (None, Outcome.INCONCLUSIVE),
+        ('{"requests": 0}', Outcome.INCONCLUSIVE),
+        ("torn", Outcome.INCONCLUSIVE),
+        ('{"requests": 1, "failures": 1, "rps": 0.1, "duration_s": 9}', Outcome.PASSED),
+    ],
+)
+def test_users_that_were_asked_for_must_have_come(tmp_path: Path, totals: str | None, outcome: Any) -> None:
+    case = ejection_case()
+    folder = case.write(tmp_path)
+    journal_file = folder / "journal.json"
+    document = json.loads(journal_file.read_text())
+    document["experiment"]["configuration"] = {"traffic": {"locust": {"users": 3}}}
+    journal_file.write_text(json.dumps(document))
+    if totals is not None:
+        (folder / "locust.json").write_text(totals)
+    (verdict,) = judge_case(read_case(folder), load_targets())
+    assert verdict.outcome is outcome, verdict.reason
