@@ -150,16 +150,18 @@ def test_a_request_is_never_repeated_when_its_kept_connection_breaks(tmp_path: P
         return None if n == 1 else OK
 
     stub = Stub(second_breaks)
-    _, seen = call(stub, tmp_path / "s", 20, 0.2)
+    _, seen = call(
+        stub, tmp_path / "s", 5, 0.8
+    )  # far enough apart that each is answered before the next, also under load
     assert [s.status for s in seen.samples] == [200, 0, 200, 200]
     assert len(stub.heads) == 4
 
 
 def test_connections_are_kept_and_requests_carry_their_number_and_the_headers(tmp_path: Path) -> None:
     stub = Stub(always(OK))
-    call(stub, tmp_path / "s", 50, 0.2, headers={"x-tier": "api"}, method="DELETE", run="night7")
+    call(stub, tmp_path / "s", 5, 0.8, headers={"x-tier": "api"}, method="DELETE", run="night7")
     assert stub.connections == 1
-    assert [f"x-request-id: night7-{i}" in head.lower() for i, head in enumerate(stub.heads)] == [True] * 10
+    assert [f"x-request-id: night7-{i}" in head.lower() for i, head in enumerate(stub.heads)] == [True] * 4
     assert all("x-tier: api" in head.lower() and head.startswith("DELETE ") for head in stub.heads)
 
 
