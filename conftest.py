@@ -109,7 +109,9 @@ def kind_cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
     if pytestconfig.getoption("--no-deploy"):
         yield Cluster.connect(name)
         return
-    yield stack.up(name, source=pytestconfig.getoption("--image-source"))
+    with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():  # minutes: show them
+        cluster = stack.up(name, source=pytestconfig.getoption("--image-source"))
+    yield cluster
     if not pytestconfig.getoption("keep_cluster") and "CI" in os.environ:
         lifecycle.remove(name)
 
