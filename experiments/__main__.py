@@ -9,11 +9,11 @@ from pathlib import Path
 from deploy.errors import Problem, Usage
 from experiments import catalogue, documents
 
-USAGE, MISSING = 64, 69
+USAGE, MISSING, INTERRUPTED = 64, 69, 130
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs a command; 0 when all is well, 1 failed, 2 not proven, 64 usage, 69 something is missing."""
+    """Runs a command; 0 all is well, 1 failed, 2 not proven, 64 usage, 69 something is missing, 130 interrupted."""
     parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="experiments, their targets and negative controls")
@@ -39,6 +39,9 @@ def main(argv: list[str] | None = None) -> int:
     except Problem as problem:
         print(problem, file=sys.stderr)
         return USAGE if isinstance(problem, Usage) else MISSING
+    except KeyboardInterrupt:
+        print("\ninterrupted: rollbacks were played; `make heal` undoes what may be left")
+        return INTERRUPTED
 
 
 def _list(_: argparse.Namespace) -> int:
