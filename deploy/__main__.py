@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--mirror", help="host[:port] to pull from instead of the public registries")
     commands.add_parser("down", help="removes the cluster and its state, and nothing else; images and caches stay")
     commands.add_parser("status", help="each component: what is ready")
+    commands.add_parser("prune", help="removes images of earlier versions, which nothing uses any longer")
     commands.add_parser("preflight", help="what this machine lacks, with the fix for each")
     commands.add_parser(
         "bench", help="prints how long each phase of the last `up` took, and what `up` takes on a standing cluster"

@@ -26,6 +26,7 @@ def run(options: argparse.Namespace) -> int:
         "images": _images,
         "down": _down,
         "status": _status,
+        "prune": _prune,
         "preflight": _preflight,
         "bench": _bench,
         "kubectl": _kubectl,
@@ -78,6 +79,12 @@ def _status(options: argparse.Namespace) -> int:
     console.print(table)
     console.print(f"images from source {facts.get('image_source', '?')}; the shop: {cluster.gateway_url}/browse")
     return 0 if not missing else 1
+
+
+def _prune(_: argparse.Namespace) -> int:
+    gone = sources.prune(catalogue.load())
+    console.print("\n".join([*gone, f"removed {len(gone)} images"]))
+    return 0
 
 
 def _preflight(options: argparse.Namespace) -> int:

@@ -18,10 +18,12 @@ from deploy.errors import Problem, Usage
 from deploy.files import only_one, replace_text
 from deploy.images import docker, node, programs, recipes
 from deploy.images.catalogue import Catalogue
+from deploy.shell import run, succeeds
 
 SOURCES = ("auto", "pull", "build")
 TOOLS = ("kind", "kubectl", "istioctl")
 WORKERS = 2
+HASH = 16  # digits of the tags that recipes give
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,22 @@ def ensure(catalogue: Catalogue, source: str, say: Callable[[str], None], *, mir
         images = (_pull if source == "pull" else _build)(catalogue, say, mirror)
         replace_text(_kept(catalogue, source, mirror), json.dumps(asdict(images)))
     return images
+
+
+def prune(catalogue: Catalogue) -> list[str]:
+    """Removes the images that this checkout no longer uses and returns their names; used ones and foreign ones stay.
+
+    Raises:
+        Problem: nothing is remembered for this checkout, so nothing could be told from the rest.
+    """
+    remembered = [_remembered(_kept(catalogue, source, None)) for source in ("pull", "build")]
+    if not any(remembered):
+        raise Problem("the images of this checkout are not made yet, so none can be called old", fix="make up")
+    wanted = {name for images in remembered if images for name in (images.node, *images.references.values())}
+    listed = ["docker", "images", "--filter", f"reference={docker.PREFIX}/*", "--format", "{{.Repository}}:{{.Tag}}"]
+    # Names inside the node image (node_tag) have no hash: they move along with the image that they name.
+    hashed = [name for name in run(listed, what="listing the images").split() if len(name.rpartition(":")[2]) == HASH]
+    return [name for name in hashed if name not in wanted and succeeds(["docker", "rmi", name], timeout_s=120)]
 
 
 def _kept(catalogue: Catalogue, source: str, mirror: str | None) -> Path:

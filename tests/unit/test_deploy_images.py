@@ -6,7 +6,7 @@ import pytest
 
 from deploy import paths
 from deploy.errors import Problem, Usage
-from deploy.images import docker, programs, recipes
+from deploy.images import catalogue, docker, programs, recipes, sources
 from deploy.images.catalogue import Catalogue, Graph, Node
 from tests.unit.fake_tools import calls, fake
 
@@ -182,3 +182,20 @@ def test_a_pull_goes_by_digest_where_there_is_one_and_keeps_the_public_name(
     fake(tmp_path, "docker", "")
     assert docker.pull(reference, mirror=mirror) == "docker.io/a/b:1.2.3"
     assert calls(tmp_path, "docker") == [f"pull --quiet {pulled}", f"tag {pulled} docker.io/a/b:1.2.3"]
+
+
+def test_prune_removes_old_hashes_and_leaves_used_images_and_names_inside_the_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used, old, inside = f"resilience.local/a:{'1' * 16}", f"resilience.local/a:{'2' * 16}", "resilience.local/cni:node"
+    fake(tmp_path, "docker", f'[ "$1" = images ] && printf "{used}\\n{old}\\n{inside}\\n"; exit 0')
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(sources, "_remembered", lambda _kept: sources.Images("build", "n", {"a": used}))
+    assert sources.prune(catalogue.load()) == [old]
+    assert [call for call in calls(tmp_path, "docker") if call.startswith("rmi")] == [f"rmi {old}"]
+
+
+def test_prune_refuses_when_it_cannot_tell_old_from_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "_remembered", lambda _kept: None)
+    with pytest.raises(Problem):
+        sources.prune(catalogue.load())
