@@ -149,8 +149,6 @@ def _watch(
     while missing and (left_s := deadline - time.monotonic()) > 0 and not interrupted.is_set():
         watcher = watch.Watch()
         try:
-            if hopeless(cluster.pods(namespace), missing):
-                return
             at_most_s = max(1, min(RELIST_S, int(left_s)))
             for event in watcher.stream(read, namespace, timeout_seconds=at_most_s, _request_timeout=30):
                 workload = event["object"]
@@ -162,6 +160,8 @@ def _watch(
                 (missing.discard if ready >= wanted else missing.add)(name)
                 if not missing:
                     watcher.stop()
+            if missing and hopeless(cluster.pods(namespace), missing):
+                return
         except (ApiException, HTTPError) as error:
             # A loaded API server breaks off now and then; only a refusal is final.
             if isinstance(error, ApiException) and error.status in {401, 403, 404}:
