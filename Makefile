@@ -50,4 +50,5 @@ bench: setup  ## prints how long each phase took
 	@$(PYTHON) -m deploy bench
 
 lock: setup  ## writes requirements.lock anew from pyproject.toml
-	@uv lock --quiet --upgrade && uv export --quiet --no-emit-project --format requirements-txt --all-groups --output-file requirements.lock
+	@PATH="$${XDG_CACHE_HOME:-$$HOME/.cache}/resilience-suite/uv/bin:$$PATH" && uv lock --quiet --upgrade --python $(PYTHON) \
+	  && uv export --quiet --no-emit-project --format requirements-txt --all-groups --output-file requirements.lock
