@@ -173,8 +173,6 @@ class UserLoad:
     """What Locust's users did: load, never a figure."""
 
     requests: int
-    failures: int = 0
-    rps: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
