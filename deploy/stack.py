@@ -84,7 +84,6 @@ def up(
                 )
                 progress.say("cluster", f"{dead}making four nodes in three zones")
                 cluster = lifecycle.create(name, images.node)
-            _declare_capabilities(cluster)
             progress.say("cluster", f"{name} stands", done=True)
         with timings.of("stack"):
             _deploy(cluster, wanted, images, progress)
@@ -121,6 +120,8 @@ def _keep_timings(cluster: Cluster, source: str, timings: Timings) -> None:
 def _deploy(cluster: Cluster, wanted: list[Component], images: Images, progress: Progress) -> None:
     """Deploys each component as soon as what it requires is ready; the others end before a failure is told."""
     applied = _applied(cluster)
+    if not applied:  # a new cluster; what it can prove does not change while it stands
+        _declare_capabilities(cluster)
     futures: dict[str, Future[None]] = {}
 
     def one(component: Component) -> None:

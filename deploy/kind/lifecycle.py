@@ -79,20 +79,7 @@ def find(name: str, node_image: str) -> Cluster | None:
 
 def require_thawed(name: str) -> None:
     """Raises a Problem while nodes are frozen by an experiment: such a cluster looks dead, and must not be replaced."""
-    frozen = run(
-        [
-            "docker",
-            "ps",
-            "--filter",
-            f"label=io.x-k8s.kind.cluster={name}",
-            "--filter",
-            "status=paused",
-            "--format",
-            "{{.Names}}",
-        ],
-        what="looking for frozen nodes",
-        timeout_s=60,
-    ).split()
+    frozen = nodes(name, "--filter", "status=paused")
     if frozen:
         raise Problem(f"nodes of {name} are frozen by an experiment: {', '.join(frozen)}", fix="make heal")
 
@@ -107,10 +94,10 @@ def remove(name: str) -> bool:
         return _remove(name)
 
 
-def nodes(name: str, *, everything: bool = False) -> list[str]:
-    """Returns the containers that are the nodes of a kind cluster; stopped ones only with `everything`."""
+def nodes(name: str, *which: str) -> list[str]:
+    """Returns the nodes (containers) of a kind cluster that run; `which`, options of docker ps, asks for others."""
     argv = ["docker", "ps", "--filter", f"label=io.x-k8s.kind.cluster={name}", "--format", "{{.Names}}"]
-    return sorted(run([*argv, "--all"] if everything else argv, what="listing the nodes", timeout_s=60).split())
+    return sorted(run([*argv, *which], what="listing the nodes", timeout_s=60).split())
 
 
 @contextmanager
@@ -128,7 +115,7 @@ def _handle(name: str) -> Cluster:
 
 
 def _remove(name: str) -> bool:
-    _require_ours(name, nodes(name, everything=True))
+    _require_ours(name, nodes(name, "--all"))
     state = paths.state(name)
     there = state.exists()
     found = _remove_nodes(name)
@@ -142,7 +129,7 @@ def _remove_nodes(name: str) -> bool:
     found: set[str] = set()
 
     def left() -> list[str]:
-        there = nodes(name, everything=True)
+        there = nodes(name, "--all")
         if there:
             found.update(there)
             # A paused node cannot be removed; one that is not paused makes this fail, which is fine.
