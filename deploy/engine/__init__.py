@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy import paths
+from deploy import packages, paths
 from deploy.errors import Problem
 from deploy.files import only_one
 from deploy.shell import run, succeeds, tail
@@ -55,16 +55,8 @@ def _install() -> None:
         return
     if not is_debian():
         raise Problem("no Docker engine is installed and this is neither Debian nor Ubuntu", fix=BY_HAND)
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    run(["apt-get", "update", "-q"], what="reading the package lists", env=env, timeout_s=300)
-    packages = ["docker.io", "iptables", "runc"]
-    run(
-        ["apt-get", "install", "-qy", "--no-install-recommends", *packages],
-        what="installing the Docker engine from the distribution's packages",
-        env=env,
-        fix=BY_HAND,
-        timeout_s=900,
-    )
+    what = "installing the Docker engine from the distribution's packages"
+    packages.install("docker.io", "iptables", "runc", what=what, fix=BY_HAND, within_s=900)
 
 
 def is_debian() -> bool:

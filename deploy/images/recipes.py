@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy import paths
+from deploy import packages, paths
 from deploy.errors import Problem
 from deploy.images import docker, programs
 from deploy.images.catalogue import Catalogue, Image
@@ -29,13 +29,7 @@ def base(scratch: Path) -> str:
     if docker.exists(reference):
         return reference
     if shutil.which("debootstrap") is None:
-        run(["apt-get", "update", "-q"], what="reading the package lists", fix=NEEDS_DEBOOTSTRAP, timeout_s=300)
-        run(
-            ["apt-get", "install", "-qy", "--no-install-recommends", "debootstrap"],
-            what="installing debootstrap",
-            fix=NEEDS_DEBOOTSTRAP,
-            timeout_s=300,
-        )
+        packages.install("debootstrap", what="installing debootstrap", fix=NEEDS_DEBOOTSTRAP, within_s=300)
     root = scratch / "debian"
     options = ["--variant=minbase", f"--include={DEBIAN_PACKAGES}", DEBIAN_RELEASE, str(root)]
     run(
