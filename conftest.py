@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 sys.path.insert(0, str(Path(__file__).parent))  # `pytest` alone, unlike `python -m pytest`, does not look here
 
-LIVE = {"mesh", "high_availability"}  # folders whose every test runs experiments
+LIVE = {"mesh", "high_availability", "disaster_recovery", "tracing", "alerts"}  # folders whose tests need a cluster
 MARKERS = {
     "mesh": "promises of the service mesh",
     "high_availability": "promises of the multi-zone platform",
+    "disaster_recovery": "promises of backups and restores",
+    "tracing": "promises of distributed tracing",
+    "alerts": "promises of alerting",
     "images": "promises of the image sources; needs Docker, no cluster",
     "security": "promises of isolation",
     "live": "needs a cluster; deselected unless its path, a marker or --live asks for it",

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 DEFAULT_NAME = "resilience"
 ZONE = "topology.kubernetes.io/zone"
-GATEWAY_URL = "http://127.0.0.1:8080"
+# Ports of this machine (127.0.0.1) that lead into the cluster; deploy/kind/three-zones.yaml maps them.
+PORTS = {"shop": 8080, "prometheus": 9090, "alertmanager": 9093, "jaeger": 16686, "notifications": 8025}
+GATEWAY_URL = f"http://127.0.0.1:{PORTS['shop']}"
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,13 @@ class Cluster:
             raise Problem(f"the cluster {name!r} does not stand: it has no kubeconfig", fix="make up")
         context = os.environ.get("RESILIENCE_CONTEXT") or f"kind-{name}"
         return cls(name, kubeconfig, context, os.environ.get("RESILIENCE_GATEWAY_URL") or GATEWAY_URL)
+
+    def url(self, service: str) -> str:
+        """Returns where this machine reaches a service of the platform (a key of PORTS).
+
+        RESILIENCE_<SERVICE>_URL in the environment says otherwise, for a cluster that is not ours.
+        """
+        return os.environ.get(f"RESILIENCE_{service.upper()}_URL") or f"http://127.0.0.1:{PORTS[service]}"
 
     @cached_property
     def api(self) -> ApiClient:

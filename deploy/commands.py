@@ -5,18 +5,23 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import time
 
 from rich.console import Console
 from rich.table import Table
 
-from deploy import engine, paths, preflight, rollout, stack
+from deploy import engine, machine, paths, preflight, rollout, stack
 from deploy.cluster import Cluster, clean_environment, kubectl
+from deploy.component import discover
 from deploy.errors import Problem
 from deploy.images import catalogue, sources
 from deploy.kind import lifecycle, owner
 
-console = Console(highlight=False, markup=False)
+SETTLE_S, LOOK_S = 30, 120  # until `up` and its tools are at rest; the periods of probes and scrapes are far shorter
+
+# A pipe has no width: wide enough for a line of `status`.
+console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 150)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -68,13 +73,21 @@ def _down(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     cluster = Cluster.connect(options.cluster)
     facts = owner.facts(cluster)
-    table = Table("component", "workload", "ready", box=None)
+    images, known = catalogue.load(), discover()
+    table = Table("component", "workload", "ready", "version", "address", box=None)
     missing = 0
     for component, objects in sorted(stack.applied_objects(cluster).items()):
-        for kind, namespace, name, (ready, wanted) in rollout.counts(cluster, objects):
-            missing += ready < wanted
+        addresses = iter(known[component].addresses if component in known else ())
+        for item in rollout.workloads(cluster, objects):
+            missing += item.ready < item.wanted
+            found = [images.of(reference) for reference in item.images]
             table.add_row(
-                component, f"{namespace}/{name} ({kind})", f"{ready}/{wanted}", style="" if ready >= wanted else "red"
+                component,
+                f"{item.namespace}/{item.name} ({item.kind})",
+                f"{item.ready}/{item.wanted}",
+                ", ".join(dict.fromkeys(f"{image.name} {image.release}".strip() for image in found if image)),
+                cluster.url(address) if (address := next(addresses, None)) else "",
+                style="" if item.ready >= item.wanted else "red",
             )
     console.print(table)
     console.print(f"images from source {facts.get('image_source', '?')}; the shop: {cluster.gateway_url}/browse")
@@ -111,6 +124,11 @@ def _bench(options: argparse.Namespace) -> int:
             table.add_row(phase, f"{seconds:.1f}")
     table.add_row("up again on the standing cluster", f"{again:.1f}")
     console.print(table)
+    used_gib, idle_cores, cores = machine.idle(SETTLE_S, LOOK_S)
+    console.print(
+        f"nothing tested: {used_gib:.1f} GiB used, {idle_cores:.2f} of {cores} processors idle "
+        f"(the whole machine, mean of {LOOK_S} s)"
+    )
     return 0
 
 

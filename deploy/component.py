@@ -29,12 +29,14 @@ class Component:
         name: how commands and `requires` call it.
         folder: where its manifests are.
         requires: components that must be ready before this one is applied.
+        addresses: what a browser on this machine reaches (keys of cluster.PORTS), in the order of its workloads.
         patience_s: how long it may take to get ready before we give up; not a promise.
     """
 
     name: str
     folder: Path
     requires: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
     patience_s: float = 300
 
     def render(self, references: dict[str, str]) -> list[Manifest]:

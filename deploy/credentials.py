@@ -12,7 +12,21 @@ from deploy import apply, paths
 from deploy.cluster import Cluster
 from deploy.files import only_one, replace_text
 
-NAMES = ("superuser-password", "replication-password", "shop-password", "redis-password")
+NAMES = (
+    "superuser-password",
+    "replication-password",
+    "monitoring-password",
+    "shop-password",
+    "backup-password",
+    "redis-password",
+    "s3-admin",
+    "s3-velero",
+    "s3-backup",
+    "s3-offsite",
+    "backup-encryption",
+    "velero-encryption",
+    "opensearch-password",
+)
 
 
 def of(cluster: Cluster) -> dict[str, str]:

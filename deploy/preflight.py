@@ -14,6 +14,7 @@ from deploy import engine, paths
 from deploy.errors import Problem
 from deploy.images import catalogue, programs
 from deploy.images.sources import TOOLS
+from deploy.machine import memory_kib
 
 MEMORY_GIB, DISK_GIB = 10, 25
 GIB = 2**30
@@ -85,8 +86,7 @@ def _docker() -> Finding:
 
 
 def _memory() -> Finding:
-    fields = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-    free = int(fields["MemAvailable"].split()[0]) * 1024 / GIB
+    free = memory_kib()["MemAvailable"] * 1024 / GIB
     observed = f"{free:.1f} GiB available, {MEMORY_GIB} GiB needed"
     ok = free >= MEMORY_GIB
     return Finding(

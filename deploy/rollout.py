@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from deploy.cluster import Cluster
@@ -89,8 +90,27 @@ def wait(cluster: Cluster, objects: list[Manifest], *, within_s: float, say: Cal
         raise NotReady(f"not ready after {time.monotonic() - begin:.0f} s: {summary(waiting)}")
 
 
-def counts(cluster: Cluster, objects: Iterable[str]) -> Iterator[tuple[str, str, str, tuple[int, int]]]:
-    """Gives (kind, namespace, name, (ready, wanted)) of each workload among `objects` (keys, see manifests.key)."""
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What stands of one workload.
+
+    Attributes:
+        kind, namespace, name: which.
+        ready: pods that are ready and up to date.
+        wanted: pods it should have.
+        images: references that its containers run, sidecars that are injected excepted.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    ready: int
+    wanted: int
+    images: tuple[str, ...]
+
+
+def workloads(cluster: Cluster, objects: Iterable[str]) -> Iterator[Workload]:
+    """Gives each workload among `objects` (keys, see manifests.key) as it stands; one that is gone has 0 of 1 pods."""
     from kubernetes.client import ApiException
 
     for item in objects:
@@ -99,11 +119,12 @@ def counts(cluster: Cluster, objects: Iterable[str]) -> Iterator[tuple[str, str,
         if kind in KINDS:
             try:
                 workload = getattr(cluster.apps, f"read_namespaced_{KINDS[kind]}")(name, namespace)
-                yield kind, namespace, name, progress_of(kind, workload)
+                images = tuple(dict.fromkeys(part.image for part in workload.spec.template.spec.containers))
+                yield Workload(kind, namespace, name, *progress_of(kind, workload), images)
             except ApiException as error:
                 if error.status != 404:
                     raise
-                yield kind, namespace, name, (0, 1)
+                yield Workload(kind, namespace, name, 0, 1, ())
 
 
 def summary(counts: dict[str, tuple[int, int]]) -> str:

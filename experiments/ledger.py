@@ -109,7 +109,9 @@ class Ledger:
         return lines
 
 
-KNOWN_UNDOS = frozenset({"unpause-node", "restore-object", "delete-object", "clear-fault", "stop-callers"})
+KNOWN_UNDOS = frozenset(
+    {"unpause-node", "restore-object", "delete-object", "clear-fault", "stop-callers", "rebuild-database"}
+)
 
 
 def known(undo: Undo) -> str:

@@ -5,7 +5,10 @@ traffic:
   rate_hz: 20
   timeout_s: 3
   duration_s: 600          # a bound; they are stopped when the experiment is over
-  callers: {gateway: /, us-east-1a: "http://app.shop.svc.cluster.local:8080/"}
+  callers:
+    gateway: /
+    us-east-1a: "http://app.shop.svc.cluster.local:8080/"
+    orders: {url: /orders, method: POST, body: {item: tea}, keep: id, rate_hz: 4}    # zone: … for one inside the mesh
   locust: {users: 5}
 ```
 """
@@ -13,13 +16,14 @@ traffic:
 from __future__ import annotations
 
 import json
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from deploy.errors import Problem
 from experiments import pods
@@ -32,8 +36,8 @@ if TYPE_CHECKING:
 
 GATEWAY = "gateway"
 CALLERS = "callers"
-# The newest sample file in a caller's pod; its last lines are enough to know how it fares.
-TAIL = 'tail -c 60000 "$(ls -t /tmp/samples-*.ndjson | head -n 1)"'
+# The newest sample file of a caller in its pod; its last lines are enough to know how it fares.
+TAIL = 'tail -c 60000 "$(ls -t /tmp/samples-"$0"-*.ndjson | head -n 1)"'
 
 
 class Users(BaseModel):
@@ -43,25 +47,52 @@ class Users(BaseModel):
     users: int = Field(ge=1, le=500)
 
 
+class Call(BaseModel):
+    """What one caller sends: from a zone's pod, or without a zone from this host through the gateway."""
+
+    model_config = ConfigDict(extra="forbid")
+    url: str
+    zone: str | None = None
+    method: Literal["GET", "POST"] = "GET"
+    body: dict[str, Any] | None = None
+    keep: str = ""  # field of the JSON answer that goes into the sample
+    rate_hz: float | None = Field(default=None, gt=0, le=200)
+
+
 class Plan(BaseModel):
-    """A document's `traffic`."""
+    """A document's `traffic`. A caller that is a URL alone reads it from where its name says: gateway, or a zone."""
 
     model_config = ConfigDict(extra="forbid")
     rate_hz: float = Field(gt=0, le=200)
     timeout_s: float = Field(default=3, gt=0, le=30)
     duration_s: float = Field(gt=0, le=1800)
-    callers: dict[str, str] = Field(min_length=1)
+    callers: dict[str, Call] = Field(min_length=1)
     locust: Users | None = None
+
+    @field_validator("callers", mode="before")
+    @classmethod
+    def _named_after_its_place(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict):
+            return raw
+        return {
+            name: {"url": call, "zone": None if name == GATEWAY else name} if isinstance(call, str) else call
+            for name, call in raw.items()
+        }
 
 
 @dataclass
 class Traffic:
-    """The callers of one experiment. Figures are never taken from here, only from the sample files."""
+    """The callers of one experiment. Figures are never taken from here, only from the sample files.
+
+    Attributes:
+        run: what each of their requests says in x-experiment-run.
+    """
 
     cluster: Cluster
     recorder: Recorder
     plan: Plan | None
     ledger: Ledger
+    run: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     _left: Entry | None = None
     _callers: dict[str, HostCaller | PodCaller] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -69,14 +100,19 @@ class Traffic:
     def start(self) -> Self:
         """Starts every caller, side by side; an experiment without traffic starts none."""
         if self.plan:
-            zones = [name for name in self.plan.callers if name != GATEWAY]
+            zones = sorted({call.zone for call in self.plan.callers.values() if call.zone})
             self._left = self.ledger.intend("callers", {"undo": "stop-callers", "zones": zones})
             with ThreadPoolExecutor(len(self.plan.callers)) as pool:
-                for caller in [pool.submit(self._start_one, name, url) for name, url in self.plan.callers.items()]:
+                for caller in [pool.submit(self._start_one, name) for name in self.plan.callers]:
                     caller.result()
             if self.plan.locust:
                 self._start_locust(self.plan.locust)
         return self
+
+    def wait(self) -> None:
+        """Waits until every caller has sent all that was planned, and was answered."""
+        with ThreadPoolExecutor(len(self._callers) or 1) as pool:
+            list(pool.map(lambda caller: caller.wait(), self._callers.values()))
 
     def stop(self) -> None:
         """Stops every caller and brings its samples here; one that cannot be stopped is noted, and proves nothing."""
@@ -91,27 +127,33 @@ class Traffic:
         except Problem as problem:
             self.recorder.note(f"user load: {problem}")
 
-    def _start_one(self, name: str, url: str) -> None:
+    def _start_one(self, name: str) -> None:
         from loadtests.run import HostCaller, PodCaller
 
         assert self.plan is not None
-        load: dict[str, Any] = self.plan.model_dump(include={"rate_hz", "duration_s", "timeout_s"})
+        call = self.plan.callers[name]
+        load: dict[str, Any] = self.plan.model_dump(include={"duration_s", "timeout_s"})
+        load |= {"rate_hz": call.rate_hz or self.plan.rate_hz, "method": call.method, "caller": name, "run": self.run}
+        load |= {"body": json.dumps(call.body) if call.body else "", "keep": call.keep}
         caller: HostCaller | PodCaller
-        if name == GATEWAY:
+        if call.zone is None:
             # A new connection each time, as new users make them: one kept alive would know one gateway pod only.
             fresh = {"Connection": "close"}
-            caller = HostCaller(url=self.cluster.gateway_url + url, out=self._file(name), headers=fresh, **load)
+            url = self.cluster.gateway_url + call.url
+            caller = HostCaller(url=url, out=self._file(name), headers=fresh, **load)
         else:
-            caller = PodCaller(cluster=self.cluster, zone=name, url=url, **load)
+            caller = PodCaller(cluster=self.cluster, zone=call.zone, url=call.url, **load)
         self._callers[name] = caller
         caller.start()
 
     def _stop_one(self, name: str) -> bool:
+        from loadtests.run import PodCaller
+
         caller = self._callers[name]
         try:
             caller.stop()
-            if name != GATEWAY:
-                caller.fetch(self._file(name))  # type: ignore[union-attr]
+            if isinstance(caller, PodCaller):
+                caller.fetch(self._file(name))
         except Problem as problem:
             self.recorder.note(f"caller {name}: {problem}")
             return False
@@ -123,11 +165,13 @@ class Traffic:
 
     def latest(self, name: str, seconds: float, now: float) -> list[bool]:
         """Returns, for one caller's requests that were over in the last seconds, whether each succeeded."""
-        if name == GATEWAY:
+        assert self.plan is not None
+        zone = self.plan.callers[name].zone
+        if zone is None:
             text = self._file(name).read_text()[-60000:]
         else:
-            pod = pods.one_running(self.cluster, CALLERS, f"app=caller-{name}").name
-            text = self.cluster.exec(CALLERS, pod, ["sh", "-c", TAIL], container="caller", timeout_s=20)
+            pod = pods.one_running(self.cluster, CALLERS, f"app=caller-{zone}").name
+            text = self.cluster.exec(CALLERS, pod, ["sh", "-c", TAIL, name], container="caller", timeout_s=20)
         return succeeded(text, after=now - seconds)
 
     def _file(self, name: str) -> Path:

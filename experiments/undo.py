@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deploy.errors import Problem
+from deploy.waiting import NotSo, eventually
 from experiments import pods
 from experiments.drivers import docker_nodes
+from experiments.drivers.database import Database
 from experiments.drivers.injector import Replica, Switch
 from experiments.ledger import Driver, Ledger, Undo
 
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
     from deploy.cluster import Cluster
 
 CALLERS = "callers"
+ELECTION_S, DISCARD_S, REBUILD_S = 45.0, 120.0, 300.0
 STOP_CALLERS = Path(__file__).parent / "inside" / "stop_callers.sh"
 
 
@@ -35,6 +40,7 @@ def drivers(name: str) -> Mapping[str, Driver]:
         "stop-callers": lambda undo: stop_callers(cluster(), undo),
         "restore-object": lambda undo: restore_object(cluster(), undo),
         "delete-object": lambda undo: delete_object(cluster(), undo),
+        "rebuild-database": lambda undo: rebuild_database(cluster(), undo),
     }
 
 
@@ -104,6 +110,31 @@ def delete_object(cluster: Cluster, undo: Undo) -> str:
     return f"{label} deleted"
 
 
+def rebuild_database(cluster: Cluster, undo: Undo) -> str:
+    """Brings a database back from its repository, unless it still stands, or stands again, with its own data.
+
+    Half a destruction is finished first: members with data and Patroni's memory of members without would wait for
+    each other.
+    """
+    database = Database(cluster, str(undo["namespace"]), str(undo["name"]))
+    label = f"database {undo['namespace']}/{undo['name']}"
+
+    def stands() -> bool:
+        try:
+            return database.identifier() == str(undo["identifier"])
+        except Problem:
+            return False
+
+    with suppress(NotSo):  # an election, or a connection that was lost, must not cost a database its life
+        eventually(stands, bool, within_s=ELECTION_S, every_s=2, what=f"{label} to answer")
+        restore_object(cluster, undo)
+        return f"{label} stands with its own data"
+    database.discard(DISCARD_S)
+    restore_object(cluster, undo)
+    eventually(stands, bool, within_s=REBUILD_S, every_s=2, what=f"{label} to come back from its repository")
+    return f"{label} restored from its repository"
+
+
 SERVERS_OWN = (
     "managedFields",
     "resourceVersion",
@@ -113,7 +144,7 @@ SERVERS_OWN = (
     "selfLink",
     "deletionTimestamp",
 )
-CONTROLLERS_OWN = ("deployment.kubernetes.io/revision",)
+CONTROLLERS_OWN = ("deployment.kubernetes.io/revision", "history")  # the second is Patroni's list of its timelines
 
 
 def essence(live: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ changes:
   - {apiVersion: apps/v1, kind: Deployment, namespace: shop, name: app, patch: {spec: {minReadySeconds: null}}}
   - {apiVersion: policy/v1, kind: PodDisruptionBudget, namespace: shop, name: app, delete: true}
   - {apiVersion: …, kind: …, namespace: …, all: true, delete: true}        # every object of the kind there
+  - {…, name: postgres-config, within: [metadata, annotations, config], patch: …}    # of the JSON that a field holds
 proxies:                    # wait until these client proxies have it
   - {pods: callers/app=caller-us-east-1a, config: <query of Envoy's config_dump>, about: <text>, lacks: <text>}
 ```
@@ -17,6 +18,7 @@ changed, so that `heal` restores it; afterwards each must equal what was written
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -55,6 +57,7 @@ class Change(Strict):
     name: str | None = None
     all: bool = False
     patch: dict[str, Any] | None = None
+    within: list[str] = Field(default_factory=list)
     delete: bool = False
 
     @model_validator(mode="after")
@@ -140,17 +143,41 @@ def _apply(cluster: Cluster, ledger: Ledger, fault: str, change: Change) -> list
         if change.delete:
             resource.delete(name=name, namespace=change.namespace)
         else:
-            patch = {
-                "apiVersion": change.apiVersion,
-                "kind": change.kind,
-                "metadata": {"name": name},
-                **(change.patch or {}),
-            }
+            patch = change.patch or {}
+            if change.within:
+                patch = inside(item, change.within, patch)
             resource.patch(
-                body=patch, name=name, namespace=change.namespace, content_type="application/merge-patch+json"
+                body={"apiVersion": change.apiVersion, "kind": change.kind, **patch},
+                name=name,
+                namespace=change.namespace,
+                content_type="application/merge-patch+json",
             )
             _took_effect(resource, item, change.namespace)
     return before
+
+
+def inside(item: dict[str, Any], path: list[str], patch: dict[str, Any]) -> dict[str, Any]:
+    """Returns the patch of an object that changes the JSON which one of its fields holds as text."""
+    text: Any = item
+    for key in path:
+        text = text[key]
+    changed: Any = json.dumps(merged(json.loads(text), patch))
+    for key in reversed(path):
+        changed = {key: changed}
+    return dict(changed)
+
+
+def merged(value: Any, patch: Any) -> Any:
+    """Applies a JSON merge patch (RFC 7396)."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(value) if isinstance(value, dict) else {}
+    for key, change in patch.items():
+        if change is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), change)
+    return result
 
 
 def _took_effect(resource: Any, before: dict[str, Any], namespace: str) -> None:

@@ -8,10 +8,14 @@ Connections are kept alive and there are as many as there are requests in flight
 is the business of the proxy next to the caller (its sidecar, or the ingress gateway). A request is never sent twice:
 aiohttp would silently repeat a GET whose kept-alive connection broke, and the failure would be lost.
 
+Each request says who it is: `x-experiment-run` and `x-experiment-request` (<caller>-<i>), which the mesh puts on its
+spans. Its `x-request-id` is a UUID, because Envoy decides about sampling by the first eight digits of that header: if
+they were the same for a whole run, all of its requests would be traced, or none.
+
 The sample file is JSON lines: a header {"caller","zone","url","rate_hz","duration_s","timeout_s","run","anchor"}; for
-each request, when it is over, {"i","due","sent","done","status","error"} (status 0: no complete answer); and, after the
-last answer, {"end","planned","sent"}. `planned` counts the requests due until the end of the load (its duration, or
-SIGTERM, SIGINT, a dropped leash). All times are CLOCK_MONOTONIC seconds. Without the end line the file is incomplete.
+each request, when it is over, {"i","due","sent","done","status","error"} (status 0: no complete answer) and perhaps
+"answer", the field to keep; at last {"end","planned","sent"}. `planned` counts the requests due until the end (by
+duration, SIGTERM, SIGINT, dropped leash). All times are CLOCK_MONOTONIC seconds. Without an end line it is incomplete.
 
 One file, Python 3.11 and aiohttp only: it runs in the image `caller` as well as on the host.
 """
@@ -20,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
 import json
 import math
 import os
@@ -59,6 +64,8 @@ class Load:
     caller: str
     zone: str | None
     run: str
+    body: str = ""
+    keep: str = ""  # field of the JSON answer that goes into the sample
 
     @property
     def planned(self) -> int:
@@ -129,27 +136,33 @@ class OpenLoop:
     async def _request(self, i: int, due: float) -> None:
         self.sent += 1
         sent = time.monotonic()
-        status, error = 0, None
+        status, error, kept = 0, None, dict[str, str | None]()
         try:
             async with self._session.request(
                 self.load.method,
                 self.load.url,
-                headers={"x-request-id": f"{self.load.run}-{i}"},
+                data=self.load.body or None,
+                headers=self._marks(i),
                 allow_redirects=False,
             ) as answer:
-                async for _ in answer.content.iter_any():  # the body is part of the answer, and is not kept
-                    pass
+                kept = _kept(await answer.read(), self.load.keep)
                 status = answer.status
         except TimeoutError:
             error = f"no complete answer within {self.load.timeout_s:g} s"
         except Exception as raised:  # noqa: BLE001 - whatever it is, the request leaves its sample
             error = f"{type(raised).__name__}: {raised}"[:ERROR_CHARS_MAX]
-        self._record(i, due, sent, status, error)
+        self._record(i, due, sent, status, error, **kept)
 
-    def _record(self, i: int, due: float, sent: float, status: int, error: str | None) -> None:
+    def _marks(self, i: int) -> dict[str, str]:
+        run, request = self.load.run, f"{self.load.caller}-{i}"
+        digest = hashlib.sha256(f"{run} {request}".encode()).digest()
+        request_id = uuid.UUID(bytes=digest[:16], version=4)
+        return {"x-request-id": str(request_id), "x-experiment-run": run, "x-experiment-request": request}
+
+    def _record(self, i: int, due: float, sent: float, status: int, error: str | None, **kept: str | None) -> None:
         self.failed += status == 0 or status >= 500
         times = {"due": round(due, 6), "sent": round(sent, 6), "done": round(time.monotonic(), 6)}
-        self._write({"i": i, **times, "status": status, "error": error})
+        self._write({"i": i, **times, "status": status, "error": error, **kept})
 
     def _header(self) -> dict[str, object]:
         load = self.load
@@ -161,11 +174,20 @@ class OpenLoop:
         self._out.write(json.dumps(line, separators=(",", ":")) + "\n")  # line buffered: readable while it runs
 
 
+def _kept(body: bytes, name: str) -> dict[str, str | None]:
+    try:
+        found = json.loads(body).get(name) if name else None
+    except (ValueError, AttributeError):  # not JSON, or not an object
+        return {"answer": None}
+    return {} if not name else {"answer": None if found is None else str(found)}
+
+
 def _session(load: Load) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(limit=0)  # bounded by in_flight_max; aiohttp sets TCP_NODELAY itself
+    as_json = {"content-type": "application/json"} if load.body else {}
     session = aiohttp.ClientSession(
         connector=connector,
-        headers={"user-agent": "resilience-caller", **load.headers},
+        headers={"user-agent": "resilience-caller", **as_json, **load.headers},
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=load.timeout_s, ceil_threshold=math.inf),  # else rounded up from 5 s on
         auto_decompress=False,
@@ -237,11 +259,13 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="sample file to write; must not exist")
     parser.add_argument("--timeout", type=_between(0, TIMEOUT_S_MAX), default=3.0, help="seconds for a whole answer")
     parser.add_argument("--method", default="GET", type=str.upper)
+    parser.add_argument("--body", default="", help="JSON to send")
+    parser.add_argument("--keep", default="", help="field of the JSON answer to keep in the sample")
     parser.add_argument("--header", type=_header, action="append", default=[], help="'name: value', repeatable")
     parser.add_argument("--max-in-flight", type=int, default=IN_FLIGHT_MAX, choices=range(1, IN_FLIGHT_MAX + 1))
     parser.add_argument("--caller", default="gateway", help="name of this caller in the record")
     parser.add_argument("--zone", default=None, help="zone it calls from; none outside the cluster")
-    parser.add_argument("--run", default="", help="x-request-id is <run>-<i>; random if not given")
+    parser.add_argument("--run", default="", help="x-experiment-run of each request; random if not given")
     parser.add_argument("--leash", action="store_true", help="stop when standard input ends")
     return parser.parse_args(argv)
 
@@ -260,6 +284,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         caller=asked.caller,
         zone=asked.zone,
         run=asked.run or uuid.uuid4().hex[:12],
+        body=asked.body,
+        keep=asked.keep,
     )
     try:
         summary = asyncio.run(send(load, asked.out, leash=asked.leash))

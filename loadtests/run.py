@@ -33,13 +33,16 @@ NAMESPACE = "callers"
 POD_PROGRAM = ("python3", "/opt/app/open_loop.py")
 
 
-def _open_loop(
-    *, url: str, rate_hz: float, duration_s: float, timeout_s: float, headers: Mapping[str, str], caller: str, out: str
-) -> list[str]:
+def _open_loop(load: HostCaller | PodCaller, caller: str, out: str) -> list[str]:
     """The arguments of open_loop.py."""
-    argv = ["--url", url, "--rate", f"{rate_hz:g}", "--duration", f"{duration_s:g}", "--timeout", f"{timeout_s:g}"]
-    for name, value in headers.items():
+    argv = ["--url", load.url, "--rate", f"{load.rate_hz:g}", "--duration", f"{load.duration_s:g}"]
+    argv += ["--timeout", f"{load.timeout_s:g}", "--method", load.method, "--run", load.run]
+    for name, value in load.headers.items():
         argv += ["--header", f"{name}: {value}"]
+    if load.body:
+        argv += ["--body", load.body]
+    if load.keep:
+        argv += ["--keep", load.keep]
     return [*argv, "--caller", caller, "--out", out]
 
 
@@ -60,6 +63,10 @@ class HostCaller:
     caller: str = "gateway"
     timeout_s: float = 3.0
     headers: Mapping[str, str] = field(default_factory=dict)
+    method: str = "GET"
+    body: str = ""
+    keep: str = ""
+    run: str = ""
     _child: Child | None = field(default=None, init=False, repr=False)
 
     def start(self) -> Self:
@@ -68,15 +75,7 @@ class HostCaller:
         Raises:
             Problem: it did not begin (bad argument, file exists).
         """
-        load = _open_loop(
-            url=self.url,
-            rate_hz=self.rate_hz,
-            duration_s=self.duration_s,
-            timeout_s=self.timeout_s,
-            headers=self.headers,
-            caller=self.caller,
-            out=str(self.out.resolve()),
-        )
+        load = _open_loop(self, self.caller, str(self.out.resolve()))
         program = str(ROOT / "loadtests" / "open_loop.py")
         child = Child([sys.executable, "-P", program, *load, "--leash"])
         begun = eventually(
@@ -118,7 +117,10 @@ class HostCaller:
 
 @dataclass
 class PodCaller:
-    """Calls from the pod callers/caller-<zone>, through its sidecar. `fetch` brings the samples here."""
+    """Calls from the pod callers/caller-<zone>, through its sidecar. `fetch` brings the samples here.
+
+    Its name, `caller`, is the zone unless one is given: a second caller in a zone needs its own.
+    """
 
     cluster: Cluster
     zone: str
@@ -127,6 +129,11 @@ class PodCaller:
     duration_s: float
     timeout_s: float = 3.0
     headers: Mapping[str, str] = field(default_factory=dict)
+    method: str = "GET"
+    body: str = ""
+    keep: str = ""
+    run: str = ""
+    caller: str = ""
     program: Sequence[str] = POD_PROGRAM
     _pod: str = field(default="", init=False)
     _pid: str = field(default="", init=False)
@@ -139,16 +146,9 @@ class PodCaller:
             Problem: there is no such pod, or the load did not begin.
         """
         self._pod = _running(self.cluster, f"app=caller-{self.zone}")
-        self._file = f"/tmp/samples-{self.zone}-{uuid.uuid4().hex[:12]}.ndjson"  # noqa: S108 - the pod's own volume
-        load = _open_loop(
-            url=self.url,
-            rate_hz=self.rate_hz,
-            duration_s=self.duration_s,
-            timeout_s=self.timeout_s,
-            headers=self.headers,
-            caller=self.zone,
-            out=self._file,
-        )
+        caller = self.caller or self.zone
+        self._file = f"/tmp/samples-{caller}-{uuid.uuid4().hex[:12]}.ndjson"  # noqa: S108 - the pod's own volume
+        load = _open_loop(self, caller, self._file)
         # A session of its own outlives this exec; nothing of it may hold the exec's streams open.
         detach = 'setsid "$@" >"$0.log" 2>&1 </dev/null & echo $!'
         self._pid = self._exec("sh", "-c", detach, self._file, *self.program, *load, "--zone", self.zone).strip()

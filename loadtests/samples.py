@@ -26,6 +26,7 @@ class Sample:
     done: float
     status: int
     error: str | None = None
+    answer: str | None = None
 
     @property
     def ok(self) -> bool:

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from reports.traces import Trace, TraceSearch
+
 
 @dataclass(frozen=True, slots=True)
 class FaultIntent:
@@ -155,6 +157,65 @@ class Pressure:
 
 
 @dataclass(frozen=True, slots=True)
+class Phase:
+    """One phase of a recovery, from lo to hi; `unfinished` when patience was over first."""
+
+    kind: Literal["phase"]
+    t: float
+    name: str
+    lo: float
+    hi: float
+    outcome: Literal["completed", "failed", "unfinished"] = "completed"
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryPoint:
+    """A source that a restore can use, and how far apart the live settings let its recovery points be.
+
+    Attributes:
+        source: "wal-archive" or "backup".
+        works: it was seen to make recovery points until the destruction.
+        used: the restore did go to the end of it.
+        interval_s: the longest time between two recovery points, until the later one is safe in the repository.
+    """
+
+    kind: Literal["recovery_point"]
+    t: float
+    source: str
+    works: bool
+    used: bool
+    interval_s: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RowsRead:
+    """The rows of a table were read in [lo, hi] and stand in a file of the case, `<rows>.rows`."""
+
+    kind: Literal["rows_read"]
+    t: float
+    rows: str
+    lo: float
+    hi: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert became so in [lo, hi]: inactive, pending or firing by prometheus, firing or resolved by a channel."""
+
+    kind: Literal["alert"]
+    t: float
+    name: str
+    state: Literal["inactive", "pending", "firing", "resolved"]
+    by: str
+    lo: float
+    hi: float
+    severity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something worth telling the reader."""
 
@@ -182,7 +243,13 @@ type Event = (
     | Eviction
     | Handshake
     | Coverage
+    | Trace
+    | TraceSearch
     | Pressure
+    | Phase
+    | RecoveryPoint
+    | RowsRead
+    | Alert
     | Note
     | Unknown
 )
@@ -198,7 +265,13 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "eviction": TypeAdapter(Eviction),
     "handshake": TypeAdapter(Handshake),
     "coverage": TypeAdapter(Coverage),
+    "trace": TypeAdapter(Trace),
+    "trace.search": TypeAdapter(TraceSearch),
     "pressure": TypeAdapter(Pressure),
+    "phase": TypeAdapter(Phase),
+    "recovery_point": TypeAdapter(RecoveryPoint),
+    "rows_read": TypeAdapter(RowsRead),
+    "alert": TypeAdapter(Alert),
     "note": TypeAdapter(Note),
 }
 _UNKNOWN = TypeAdapter(Unknown)

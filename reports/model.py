@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Relation = Literal["<", "<=", ">=", "=="]
+Relation = Literal["<", "<=", ">=", "==", "~"]
 
 # JSON has no infinity: "not seen to end" is written as null.
 Bound = Annotated[
@@ -39,10 +39,15 @@ def compose(outcomes: Iterable[Outcome]) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure as far as it is known: it lies in [lo, hi]. hi is infinite when the end was not seen."""
+    """A figure as far as it is known: it lies in [lo, hi]. hi is infinite when the end was not seen.
+
+    Attributes:
+        at: the estimate, if lo and hi are the ends of a confidence interval.
+    """
 
     lo: float
     hi: Bound
+    at: float | None = None
 
     def __post_init__(self) -> None:
         if not self.lo <= self.hi:  # also refuses NaN
@@ -72,7 +77,16 @@ class Parameters(BaseModel):
         tiers: tiers that must be in the record.
         modes: handshakes that every port must have refused.
         clean_tail_s: seconds without an error before the fault ended, without which recovery is not believed.
-        samples_min: requests a caller must have made inside the fault window.
+        samples_min: requests a caller must have made inside the fault window, or that the figure must rest on.
+        lag_s_max: how late a caller's requests may go out (99th percentile), if the figure is not about time at all.
+        false_alarm: how often a system that keeps its promise may fail by chance alone.
+        told_from: figures that so many requests must be able to tell from the promised one.
+        services: services that every trace must lead through.
+        calls_database: services of which every trace must show a call to a database.
+        tags: tags that the first span of every trace must carry.
+        alert: name of the alert, with the severity it must have and the channels that must be told, and no other.
+        ready_percent_min: share of ready pods at which the alert must still be silent.
+        resolve_s_max: seconds from the end of the fault within which every channel must be told that it is over.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -82,6 +96,18 @@ class Parameters(BaseModel):
     modes: tuple[str, ...] = ("plaintext",)
     clean_tail_s: float = Field(default=10.0, gt=0)
     samples_min: int = Field(default=30, ge=1)
+    fresh_s: float = Field(default=2.0, gt=0)
+    lag_s_max: float | None = Field(default=None, gt=0)
+    false_alarm: float = Field(default=0.001, gt=0, lt=0.5)
+    told_from: tuple[float, ...] = ()
+    services: tuple[str, ...] = ()
+    calls_database: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    alert: str = ""
+    severity: str = ""
+    channels: tuple[str, ...] = ()
+    ready_percent_min: float = Field(default=66, gt=0, lt=100)
+    resolve_s_max: float = Field(default=120.0, gt=0)
 
 
 class Target(BaseModel):
@@ -136,9 +162,14 @@ class Verdict:
 
 
 def figure(interval: Interval | None, unit: str) -> str:
-    """A measured figure as it is read: "41.2 s", "> 90.0 s" when its end was not seen, "-" when there is none."""
+    """A measured figure as it is read: "41.2 s", "> 90.0 s" when its end was not seen, "-" when there is none.
+
+    An estimate is read with its confidence interval: "10.4 (8.1 to 13.0) %".
+    """
     if interval is None:
         return "-"
+    if interval.at is not None:
+        return f"{interval.at:.1f} ({interval.lo:.1f} to {interval.hi:.1f}) {unit}"
     shown, sign = (interval.hi, "") if interval.ended else (interval.lo, "> ")
     text = f"{shown:.1f}" if unit in {"s", "%", "ms"} else f"{shown:g}"
     return f"{sign}{text} {unit}".rstrip()

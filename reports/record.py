@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BeforeValidator, TypeAdapter
+from pydantic import TypeAdapter
 
 from reports.events import Event, parse_event
+from reports.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
 DefectKind = Literal["missing", "unreadable", "damaged", "torn"]
-
-
-def _flat(raw: Any) -> Any:
-    """Chaos Toolkit nests name and type under `activity`."""
-    if not isinstance(raw, dict) or not isinstance(raw.get("activity"), dict):
-        return raw
-    activity = raw["activity"]
-    return {
-        **{key: raw[key] for key in ("status", "output", "tolerance_met") if key in raw},
-        "exception": raw.get("exception") or (),
-        "name": activity.get("name") or "?",
-        "type": activity.get("type") or "?",
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,68 +52,19 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
-    """One entry of the journal's `run`, `rollbacks` or `probes`."""
-
-    name: str
-    type: str
-    status: str
-    output: Any = None
-    exception: tuple[str, ...] = ()
-    tolerance_met: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Hypothesis:
-    """One look at the steady state."""
-
-    steady_state_met: bool | None = None
-    probes: tuple[Annotated[Activity, BeforeValidator(_flat)], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SteadyStates:
-    """The steady state before and after the method; None where it was not looked at."""
-
-    before: Hypothesis | None = None
-    after: Hypothesis | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """What the experiment declared, as far as the judge compares it with what was played."""
-
-    method: tuple[Any, ...] = ()
-    rollbacks: tuple[Any, ...] = ()
-    configuration: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def users(self) -> int:
-        """How many Locust users the document asks for."""
-        traffic = self.configuration.get("traffic")
-        locust = traffic.get("locust") if isinstance(traffic, dict) else None
-        return int(locust.get("users", 0)) if isinstance(locust, dict) else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Journal:
-    """Chaos Toolkit's journal. Its own `status` is left out on purpose: it says `completed` when nothing was proven."""
-
-    steady_states: SteadyStates
-    run: tuple[Annotated[Activity, BeforeValidator(_flat)], ...] = ()
-    rollbacks: tuple[Annotated[Activity, BeforeValidator(_flat)], ...] = ()
-    experiment: Document = field(default_factory=Document)
-
-
-@dataclass(frozen=True, slots=True)
 class Sample:
-    """One request: when it was meant to go, went, and ended; status 0 means no answer."""
+    """One request: when it was meant to go, went, and ended; status 0 means no answer.
+
+    `answer` is the field of the answer that the caller was told to keep, such as the id of what it made.
+    """
 
     due: float
     sent: float
     done: float
     status: int
     error: str | None = None
+    answer: str | None = None
+    i: int = -1
 
     @property
     def failed(self) -> bool:
@@ -184,6 +123,7 @@ class CaseRecord:
         case: case.json, or what the folder's name tells when it is missing.
         journal: None when missing or unreadable; `defects` says which.
         users: Locust's totals, None where no Locust ran or it left none.
+        rows: by the name of their file, the ids of a table's rows and when each was made (monotonic seconds).
     """
 
     name: str
@@ -193,6 +133,7 @@ class CaseRecord:
     callers: tuple[Caller, ...]
     defects: tuple[Defect, ...]
     users: UserLoad | None = None
+    rows: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def of[E](self, kind: type[E]) -> tuple[E, ...]:
         """The events of one kind, oldest first."""
@@ -231,6 +172,7 @@ def read_case(folder: Path) -> CaseRecord:
         events=tuple(sorted(events, key=lambda event: event.t)),
         callers=callers,
         users=_whole(load, _USERS.validate_json, defects) if load.exists() else None,
+        rows={path.stem: dict(_lines(path, _made, defects)) for path in sorted(folder.glob("*.rows"))},
         defects=tuple(defects),
     )
 
@@ -290,6 +232,11 @@ def _row(line: str) -> CallerHead | Sample | CallerEnd:
         return _SAMPLE.validate_json(line)
     raw = json.loads(line)
     return _END.validate_python(raw) if isinstance(raw, dict) and "end" in raw else _HEAD.validate_python(raw)
+
+
+def _made(line: str) -> tuple[str, float]:
+    row, made = line.split()
+    return row, float(made)
 
 
 def _first[T](rows: Iterable[object], kind: type[T]) -> T | None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from deploy import paths
 from deploy.errors import Problem, Usage
+from deploy.images import docker
 
 FILE = paths.DEPLOY / "images" / "catalogue.toml"
 REFERENCE = re.compile(r"[a-z0-9.-]+\.[a-z]+/[a-z0-9._/-]+:(?P<tag>[\w.-]+)(?P<digest>@sha256:[0-9a-f]{64})?")
@@ -25,6 +26,7 @@ class Image(_Strict):
     """Where one image comes from; the fields are described at the head of catalogue.toml."""
 
     name: str = ""
+    version: str = ""
     pull: str | None = None
     recipe: str = ""
     programs: tuple[str, ...] = ()
@@ -38,6 +40,11 @@ class Image(_Strict):
         if self.pull is not None:
             refuse_floating(self.pull)
         return self
+
+    @property
+    def release(self) -> str:
+        """The version of what is in it, for people: as stated, else that of the public image."""
+        return self.version or (self.pull or "").partition("@")[0].rpartition(":")[2]
 
     @property
     def folder(self) -> Path:
@@ -78,6 +85,15 @@ class Catalogue(_Strict):
         if name not in self.image:
             raise Usage(f"no image is called {name!r}", fix=f"known images: {', '.join(sorted(self.image))}")
         return self.image[name]
+
+    def of(self, reference: str) -> Image | None:
+        """Returns the image that a reference on a cluster was made from, whatever its source."""
+        built = (
+            reference.removeprefix(f"{docker.PREFIX}/").partition(":")[0] if reference.startswith(docker.PREFIX) else ""
+        )
+        public = reference.partition("@")[0]
+        found = (item for item in self.image.values() if (item.pull or "").partition("@")[0] == public)
+        return self.image.get(built) if built else next(found, None)
 
 
 def refuse_floating(reference: str) -> None:

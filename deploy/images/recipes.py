@@ -19,6 +19,7 @@ from deploy.shell import run
 DEBIAN_RELEASE = "bookworm"
 DEBIAN_PACKAGES = "ca-certificates"
 PYTHON_OF_DEBIAN = "3.11"
+COPY_JARS = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 NEEDS_DEBOOTSTRAP = "install debootstrap, or use --images pull where a registry can be reached"
 
 
@@ -80,6 +81,7 @@ def build_context(name: str, context: Path, arguments: Mapping[str, str]) -> str
     reference = f"{docker.PREFIX}/{name}:{_digest(_fingerprint(context), repr(sorted(arguments.items())))}"
     if not docker.exists(reference):
         _install_wheels(context)
+        _install_jars(context)
         docker.build(context, reference, arguments)
     return reference
 
@@ -134,6 +136,27 @@ def _install_wheels(context: Path) -> None:
         fix="check the network; the versions and hashes stand in the recipe's requirements.txt",
         timeout_s=600,
     )
+
+
+def _install_jars(context: Path) -> None:
+    """Puts an image's Java libraries into its context: fetched on the host by Maven, exactly those of jars.sha256."""
+    if not (context / "pom.xml").exists():
+        return
+    fix = "check the network; the libraries stand in the recipe's pom.xml and jars.sha256"
+    if shutil.which("mvn") is None:
+        packages.install("maven", what="installing Maven", fix=fix, within_s=600)
+    lib = context / "lib"
+    run(
+        ["mvn", "--batch-mode", "--quiet", "--file", context / "pom.xml", COPY_JARS, f"-DoutputDirectory={lib}"],
+        what=f"fetching the Java libraries of {context.name}",
+        fix=fix,
+        timeout_s=900,
+    )
+    listed = set((context / "jars.sha256").read_text().splitlines())
+    found = {f"{hashlib.sha256(jar.read_bytes()).hexdigest()}  {jar.name}" for jar in lib.iterdir()}
+    if listed != found:
+        names = sorted({line.split()[1] for line in listed ^ found})
+        raise Problem("the Java libraries are not those that were agreed on", why=", ".join(names), fix=fix)
 
 
 def uv() -> str:

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deploy import paths
-from deploy.cluster import Cluster, clean_environment
+from deploy.cluster import PORTS, Cluster, clean_environment
 from deploy.errors import Problem
 from deploy.files import only_one
 from deploy.images import catalogue, docker, sources
@@ -26,7 +26,6 @@ from deploy.waiting import NotSo, eventually
 
 CONFIG = Path(__file__).with_name("three-zones.yaml")
 INCARNATION = "{{.Name}}={{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}@{{.State.StartedAt}}"
-GATEWAY_PORT = 8080
 # A loaded machine's API server may be silent for a while; a cluster that works must not be thrown away for that.
 FIND_PATIENCE_S = 30
 
@@ -45,7 +44,7 @@ def create(name: str, node_image: str) -> Cluster:
         if standing is not None:
             return standing
         _remove(name)
-        _require_free_port()
+        _require_free_ports()
         paths.state(name).mkdir(parents=True, exist_ok=True, mode=0o700)  # from here on, nodes of that name are ours
         try:
             _kind_create(name, node_image)
@@ -199,17 +198,18 @@ def _incarnation(name: str) -> str:
     return " ".join(run(inspect, what="reading when the nodes were started", timeout_s=60).split())
 
 
-def _require_free_port() -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", GATEWAY_PORT))
-        except OSError as error:
-            who = ""
-            with suppress(Problem):
-                who = run(["ss", "-Hltnp", f"sport = :{GATEWAY_PORT}"], what="asking who listens", timeout_s=10)
-            raise Problem(
-                f"port {GATEWAY_PORT} on 127.0.0.1 is in use, and the shop's gateway needs it",
-                why=tail(who) or str(error),
-                fix="stop what listens there (another cluster of this suite: `make down`)",
-            ) from error
+def _require_free_ports() -> None:
+    for service, port in PORTS.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                who = ""
+                with suppress(Problem):
+                    who = run(["ss", "-Hltnp", f"sport = :{port}"], what="asking who listens", timeout_s=10)
+                raise Problem(
+                    f"port {port} on 127.0.0.1 is in use, and the platform needs it ({service})",
+                    why=tail(who) or str(error),
+                    fix="stop what listens there (another cluster of this suite: `make down`)",
+                ) from error

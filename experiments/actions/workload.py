@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -42,39 +42,98 @@ def break_replicas(namespace: str, app: str, count: int, status: int, hold_s: fl
     out = {name for watcher in running.watchers if isinstance(watcher, EjectionWatcher) for name in watcher.flagged}
     fresh = [pod for pod in _ready(namespace, app) if pod.name not in out]  # who is out already cannot be ejected
     chosen = choose(fresh, count, os.environ.get(SEED, "1"))
+    switch = Switch(running.cluster, namespace, app)
+    return _inject(
+        switch,
+        f"replicas of {namespace}/{app} answer errors",
+        chosen,
+        lambda replicas: switch.set_status(replicas, status, hold_s + 60),
+        {"status": status},
+    )
+
+
+def make_unready(namespace: str, app: str, count: int, hold_s: float) -> dict[str, Any]:
+    """Makes replicas of a tier that are ready not ready, until they are healed, `hold_s` and a minute at most.
+
+    It may be asked for more, one call after the other: each is a fault of its own. Nothing replaces such replicas: they
+    live, and the autoscaler counts them.
+    """
+    chosen = choose(_ready(namespace, app), count, os.environ.get(SEED, "1"))
+    switch = Switch(session.current().cluster, namespace, app)
+    return _inject(
+        switch,
+        f"replicas {', '.join(pod.name for pod in chosen)} of {namespace}/{app} are not ready",
+        chosen,
+        lambda replicas: switch.set_unready(replicas, hold_s + 60),
+        {"unready": count},
+    )
+
+
+def _inject(
+    switch: Switch, fault: str, chosen: list[Pod], act: Callable[[list[Replica]], None], target: dict[str, Any]
+) -> dict[str, Any]:
     replicas = [Replica(pod.name, pod.uid, pod.ip) for pod in chosen]
     named = [asdict(replica) for replica in replicas]
-    fault = _fault(namespace, app)
-    switch = Switch(running.cluster, namespace, app)
+    tier = {"namespace": switch.namespace, "app": switch.app}
     inject(
-        running,
+        session.current(),
         fault,
-        [{"undo": "clear-fault", "namespace": namespace, "app": app, "pods": named}],
-        lambda: switch.set_status(replicas, status, hold_s + 60),
-        {"namespace": namespace, "app": app, "status": status, "pods": [pod.name for pod in chosen]},
+        [{"undo": "clear-fault", **tier, "pods": named}],
+        lambda: act(replicas),
+        {**tier, **target, "pods": [pod.name for pod in chosen]},
     )
     return {"fault": fault, "pods": named}
 
 
 def heal_replicas(namespace: str, app: str) -> dict[str, Any]:
-    """Heals what `break_replicas` broke, having asked the replicas whether anybody met the fault; may be repeated."""
+    """Heals what was broken here, having asked the replicas whether anybody met the fault; may be repeated."""
+    switch = Switch(session.current().cluster, namespace, app)
+    return {"healed": _end(switch, switch.clear)}
+
+
+def replace_replicas(namespace: str, app: str, within_s: float) -> dict[str, Any]:
+    """Ends a fault by deleting the replicas that have it: others come, and no proxy keeps anything against those."""
+    cluster = session.current().cluster
+
+    def delete(replicas: Sequence[Replica]) -> None:
+        uids = {replica.uid for replica in replicas}
+        for replica in replicas:
+            cluster.core.delete_namespaced_pod(
+                replica.name, namespace, body={"preconditions": {"uid": replica.uid}}, _request_timeout=20
+            )
+        eventually(
+            lambda: {pod.uid for pod in pods.find(cluster, namespace, f"app={app}")} & uids,
+            lambda left: not left,
+            within_s=within_s,
+            what=f"{len(uids)} replica(s) of {namespace}/{app} to be gone",
+        )
+
+    return {"replaced": _end(Switch(cluster, namespace, app), delete)}
+
+
+def _end(switch: Switch, act: Callable[[Sequence[Replica]], object]) -> list[dict[str, Any]]:
+    """Ends every fault of a tier's replicas by `act`, after the proof that each acted has been asked of them."""
     running = session.current()
-    fault = _fault(namespace, app)
-    broken = [entry for entry in running.ledger.open() if entry.fault == fault]
+    tier = {"undo": "clear-fault", "namespace": switch.namespace, "app": switch.app}
     observed: list[dict[str, Any]] = []
-    for entry in broken:
+    for entry in [entry for entry in running.ledger.open() if tier.items() <= entry.undo.items()]:
         replicas = [Replica(**pod) for pod in entry.undo["pods"]]
-        switch = Switch(running.cluster, namespace, app)
-        states = switch.states(replicas)
-        observed += [{"pod": state["pod"], "faulted_total": state["faulted_total"]} for state in states]
+        states = [{"pod": state["pod"], "faulted_total": state["faulted_total"]} for state in switch.states(replicas)]
         met = min((int(state["faulted_total"]) for state in states), default=0)
-        prove(running, fault, acted=met > 0, by="server-counter", observed={"faulted_total": met, "replicas": observed})
+        prove(
+            running,
+            entry.fault,
+            acted=met > 0,
+            by="server-counter",
+            observed={"faulted_total": met, "replicas": states},
+        )
         lo = time.monotonic()
-        switch.clear(replicas)
+        act(replicas)
         running.ledger.done(entry.id)
-        ended(running, fault, lo)
+        ended(running, entry.fault, lo)
+        observed += states
     running.still_watched()
-    return {"fault": fault, "healed": observed}
+    return observed
 
 
 def watch_ejections(namespace: str, app: str, clients: list[str]) -> dict[str, Any]:
@@ -104,12 +163,8 @@ def watch_ejections(namespace: str, app: str, clients: list[str]) -> dict[str, A
         within_s=20,
         what="every client's proxy to tell of its clusters",
     )
-    running.recorder.event("clients", expected=list(watchers), fault=_fault(namespace, app))
+    running.recorder.event("clients", expected=list(watchers), fault=f"replicas of {namespace}/{app} answer errors")
     return {"clients": list(watchers)}
-
-
-def _fault(namespace: str, app: str) -> str:
-    return f"replicas of {namespace}/{app} answer errors"
 
 
 def _ready(namespace: str, app: str) -> list[Pod]:

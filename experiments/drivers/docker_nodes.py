@@ -41,6 +41,16 @@ def exists(node: str) -> bool:
     )
 
 
+def has(node: str, path: str) -> bool:
+    """Says whether a file or folder is there on the node.
+
+    Raises:
+        Problem: the node cannot be asked, which is not the same as "no".
+    """
+    argv = ["docker", "exec", node, "sh", "-c", 'test -e "$0" && echo yes || echo no', path]
+    return run(argv, what=f"looking for {path} on {node}", timeout_s=CALL_S).strip() == "yes"
+
+
 def paused(node: str) -> bool:
     """Says whether Docker holds the node frozen."""
     return bool(_inspect(node)["State"]["Paused"])

@@ -42,6 +42,10 @@ class Switch:
         """Makes replicas answer every business request with a status; they heal by themselves after `for_s`."""
         self._call(replicas, "POST", {"kind": "status", "value": status, "for_s": for_s})
 
+    def set_unready(self, replicas: Sequence[Replica], for_s: float) -> None:
+        """Makes replicas tell their kubelet that they are not ready, and go on serving; they heal after `for_s`."""
+        self._call(replicas, "POST", {"kind": "unready", "for_s": for_s})
+
     def clear(self, replicas: Sequence[Replica]) -> list[dict[str, Any]]:
         """Heals replicas; returns what each tells of its last fault."""
         return self._call(replicas, "DELETE")

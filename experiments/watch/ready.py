@@ -48,7 +48,7 @@ class ReadyWatcher(Watcher):
     """Writes a `ready` event for a tier at the start and whenever its count changes.
 
     Attributes:
-        desired: replicas wanted, by tier, as the Deployments said at the start.
+        desired: replicas wanted, by tier, as the Deployments and StatefulSets said at the start.
         excluded_zone: pods there do not count; see `exclude`.
     """
 
@@ -57,8 +57,11 @@ class ReadyWatcher(Watcher):
         self.cluster, self.namespace, self.tiers = cluster, namespace, tiers
         self.excluded_zone: str | None = None
         apps: Any = cluster.apps
-        deployments = apps.list_namespaced_deployment(namespace, _request_timeout=20).items
-        wanted = {each.metadata.name: int(each.spec.replicas) for each in deployments}
+        workloads = [
+            *apps.list_namespaced_deployment(namespace, _request_timeout=20).items,
+            *apps.list_namespaced_stateful_set(namespace, _request_timeout=20).items,
+        ]
+        wanted = {each.metadata.name: int(each.spec.replicas) for each in workloads}
         self.desired = {tier: wanted[tier] for tier in tiers}
         self._zone_of = {node: zone for zone in cluster.zones() for node in cluster.nodes_in(zone)}
         self._pods: dict[str, Seen] = {}

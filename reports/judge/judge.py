@@ -29,22 +29,24 @@ def judge_case(record: CaseRecord, targets: Targets) -> list[Verdict]:
 
 
 def decide(relation: Relation, interval: Interval, limit: float) -> Outcome:
-    """Whether a figure keeps a limit: by its unfavourable end.
+    """Whether a figure keeps a limit: by its unfavourable end; "~" by whether its confidence interval holds the limit.
 
     An upper end that was not seen keeps nothing; it breaks an upper limit only if the lower end does so already,
     and is inconclusive otherwise.
     """
     lo, hi = interval.lo, interval.hi
-    kept = {"<": hi < limit, "<=": hi <= limit, ">=": lo >= limit, "==": lo == hi == limit}[relation]
+    holds = interval.ended and lo <= limit <= hi
+    kept = {"<": hi < limit, "<=": hi <= limit, ">=": lo >= limit, "==": lo == hi == limit, "~": holds}[relation]
     if kept:
         return Outcome.PASSED
-    surely_broken = {"<": lo >= limit, "<=": lo > limit, ">=": True, "==": lo > limit}[relation]
+    surely_broken = {"<": lo >= limit, "<=": lo > limit, ">=": True, "==": lo > limit, "~": True}[relation]
     return Outcome.FAILED if interval.ended or surely_broken else Outcome.INCONCLUSIVE
 
 
 def margin(relation: Relation, interval: Interval, limit: float) -> float | None:
     """Distance of the unfavourable end to the limit, negative when broken; None when that end is not known."""
-    distance = interval.lo - limit if relation == ">=" else limit - interval.hi
+    over, under = limit - interval.hi, interval.lo - limit
+    distance = {">=": under, "~": min(-over, -under)}.get(relation, over)
     return round(distance, 6) if math.isfinite(distance) else None
 
 

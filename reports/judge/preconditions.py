@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from reports.events import FaultIntent, FaultProof, FaultStarted, Pressure
+from reports.journal import Activity
 from reports.judge.faults import cut_zones, fault_windows, unhealed, witnesses
 from reports.judge.registry import Inconclusive, Statistic
 from reports.model import Outcome, Target
-from reports.record import Activity, Caller, CaseRecord
+from reports.record import Caller, CaseRecord
 
 # A request that goes out late sees late: its lag is the resolution of the figure. For a target in seconds a hundredth
 # of the limit is good enough; for anything else (ms, %, counts) a quarter of a second is.
@@ -183,6 +184,8 @@ def machine_was_free(record: CaseRecord, target: Target, _statistic: Statistic) 
 
 def lag_allowed_s(target: Target) -> float:
     """Returns how late (99th percentile, seconds) a caller's requests may go out for this target."""
+    if target.parameters.lag_s_max is not None:
+        return target.parameters.lag_s_max
     return max(LAG_P99_S_MAX, LAG_SHARE_OF_LIMIT_MAX * target.limit) if target.unit == "s" else LAG_P99_S_MAX
 
 

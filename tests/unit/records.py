@@ -162,7 +162,7 @@ class Case:
         for caller, rows in self.callers.items():
             head = {
                 "caller": caller,
-                "zone": None if caller == "gateway" else caller,
+                "zone": next((zone for zone in ZONES if caller.endswith(zone)), None),
                 "url": "http://shop/",
                 "rate_hz": 10,
                 "duration_s": 110,

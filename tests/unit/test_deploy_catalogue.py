@@ -111,3 +111,18 @@ def test_what_the_node_itself_asks_for_is_baked_under_that_name() -> None:
     asked = (paths.DEPLOY / "kind" / "cni" / "manifest.yaml").read_text()
     tags = {image.node_tag for image in REAL.image.values()}
     assert {first for first, _ in USED.findall(asked)} <= tags
+
+
+def test_an_image_is_found_by_what_runs_on_a_cluster() -> None:
+    for name, image in REAL.image.items():
+        assert REAL.of(f"resilience.local/{name}:0123456789abcdef") is image
+        if image.pull:
+            assert REAL.of(image.pull) is image
+            assert REAL.of(image.pull.partition("@")[0]) is image
+    assert REAL.of("docker.io/library/nginx:1.27.0") is None
+
+
+def test_a_version_is_what_is_stated_or_what_the_public_image_is_called() -> None:
+    assert REAL.get("velero").release == "v1.18.3"
+    assert REAL.get("istio-proxy").release == "1.31.0"
+    assert "PostgreSQL 15" in REAL.get("postgres").release

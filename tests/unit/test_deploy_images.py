@@ -1,5 +1,6 @@
 """Programs and recipes: kept under what they are made from, no more and no less."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -199,3 +200,24 @@ def test_prune_refuses_when_it_cannot_tell_old_from_new(monkeypatch: pytest.Monk
     monkeypatch.setattr(sources, "_remembered", lambda _kept: None)
     with pytest.raises(Problem):
         sources.prune(catalogue.load())
+
+
+def test_java_libraries_are_fetched_by_maven_and_must_be_those_that_were_agreed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools, context = tmp_path / "tools", tmp_path / "context"
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    writes = "for word; do case $word in -DoutputDirectory=*) out=${word#*=};; esac; done; mkdir -p $out"
+    fake(tools, "mvn", f"{writes}; echo content >$out/a.jar")
+    context.mkdir()
+    recipes._install_jars(context)
+    assert calls(tools, "mvn") == []  # no pom.xml, nothing to do
+    (context / "pom.xml").write_text("<project/>")
+    agreed = f"{hashlib.sha256(b'content\n').hexdigest()}  a.jar\n"
+    (context / "jars.sha256").write_text(agreed)
+    recipes._install_jars(context)
+    assert (context / "lib" / "a.jar").read_text() == "content\n"
+    for other in (agreed.replace(agreed[:8], "00000000"), "", agreed + agreed.replace("a.jar", "b.jar")):
+        (context / "jars.sha256").write_text(other)
+        with pytest.raises(Problem, match="not those that were agreed on"):
+            recipes._install_jars(context)

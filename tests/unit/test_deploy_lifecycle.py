@@ -43,7 +43,7 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     fake(tools, "docker", DOCKER)
     monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
     monkeypatch.setattr(lifecycle, "FIND_PATIENCE_S", 0)
-    monkeypatch.setattr(lifecycle, "_require_free_port", lambda: None)
+    monkeypatch.setattr(lifecycle, "_require_free_ports", lambda: None)
     return tools
 
 

@@ -15,7 +15,7 @@ from reports.model import Interval, Outcome, figure
 
 OUTCOMES = st.lists(st.sampled_from(Outcome), min_size=1)
 FIGURES = st.floats(min_value=-1e6, max_value=1e6)
-RELATIONS = st.sampled_from(["<", "<=", ">=", "=="])
+RELATIONS = st.sampled_from(["<", "<=", ">=", "==", "~"])
 INF = math.inf
 
 
@@ -69,6 +69,11 @@ def test_one_more_outcome_never_improves(some: Any, other: Any) -> None:
         ("==", 60, 61, "failed"),
         ("==", 60, INF, "inconclusive"),
         ("==", 61, INF, "failed"),
+        ("~", 59, 61, "passed"),
+        ("~", 60, 60.1, "passed"),
+        ("~", 60.1, 61, "failed"),
+        ("~", 58, 59.9, "failed"),
+        ("~", 59, INF, "failed"),
     ],
 )
 def test_the_unfavourable_end_decides(relation: Any, lo: Any, hi: Any, outcome: Any) -> None:
@@ -80,12 +85,12 @@ def test_a_finite_figure_is_always_decided(relation: Any, interval: Any, limit: 
     assert decide(relation, interval, limit) in {Outcome.PASSED, Outcome.FAILED}
 
 
-@given(st.sampled_from(["<", "<="]), intervals(ended=False), FIGURES)
+@given(st.sampled_from(["<", "<=", "~"]), intervals(ended=False), FIGURES)
 def test_what_was_not_seen_to_end_never_keeps_an_upper_limit(relation: Any, interval: Any, limit: Any) -> None:
     assert decide(relation, interval, limit) is not Outcome.PASSED
 
 
-@given(st.sampled_from(["<", "<=", ">="]), intervals(), FIGURES)
+@given(st.sampled_from(["<", "<=", ">=", "~"]), intervals(), FIGURES)
 def test_the_margin_has_the_sign_of_the_verdict(relation: Any, interval: Any, limit: Any) -> None:
     distance = margin(relation, interval, limit)
     assert distance is not None
@@ -99,6 +104,8 @@ def test_the_margin_is_measured_from_the_unfavourable_end() -> None:
     assert margin("<", Interval(1, 20), 60) == 40
     assert margin(">=", Interval(50, 90), 66) == -16
     assert margin("<", Interval(1, INF), 60) is None
+    assert margin("~", Interval(58, 65), 60) == 2
+    assert margin("~", Interval(61, 65), 60) == -1
 
 
 @given(st.lists(intervals(), min_size=1))

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import json
+import re
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -159,10 +161,19 @@ def test_a_request_is_never_repeated_when_its_kept_connection_breaks(tmp_path: P
 
 def test_connections_are_kept_and_requests_carry_their_number_and_the_headers(tmp_path: Path) -> None:
     stub = Stub(always(OK))
-    call(stub, tmp_path / "s", 5, 0.8, headers={"x-tier": "api"}, method="DELETE", run="night7")
+    call(stub, tmp_path / "s", 5, 0.8, headers={"x-tier": "api"}, method="DELETE", run="night7", caller="orders")
     assert stub.connections == 1
-    assert [f"x-request-id: night7-{i}" in head.lower() for i, head in enumerate(stub.heads)] == [True] * 4
+    assert [f"x-experiment-request: orders-{i}\r" in head.lower() for i, head in enumerate(stub.heads)] == [True] * 4
+    assert all("x-experiment-run: night7" in head.lower() for head in stub.heads)
     assert all("x-tier: api" in head.lower() and head.startswith("DELETE ") for head in stub.heads)
+
+
+def test_request_ids_differ_where_envoy_looks_to_sample(tmp_path: Path) -> None:
+    stub = Stub(always(OK))
+    call(stub, tmp_path / "s", 50, 0.4, run="night7")
+    ids = [re.search(r"x-request-id: (\S+)", head.lower()) for head in stub.heads]
+    assert {str(uuid.UUID(found[1], version=4)) == found[1] for found in ids if found} == {True}
+    assert len({found[1][:8] for found in ids if found}) == 20
 
 
 def test_the_header_line_tells_what_was_asked_and_anchors_the_clock(tmp_path: Path) -> None:

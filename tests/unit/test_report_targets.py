@@ -45,6 +45,13 @@ def test_the_real_targets() -> None:
         "ha.pdb": (">=", 66, "%"),
         "ha.failover_traffic": ("<", 300, "s"),
         "ha.failover_capacity": ("<", 300, "s"),
+        "trace.sampling_default": ("~", 10, "%"),
+        "trace.sampling_critical": ("==", 0, "requests"),
+        "trace.propagation": ("==", 0, "requests"),
+        "dr.rpo": ("<", 3600, "s"),
+        "dr.rto_pv": ("<", 3600, "s"),
+        "alert.pod_availability": ("<=", 85, "s"),
+        "alert.circuit_breaker": ("<=", 60, "s"),
     }
     assert all(target.controls for target in targets)
     assert {target.statistic for target in targets} == set(STATISTICS)
@@ -55,7 +62,7 @@ def test_the_real_targets() -> None:
     ("old", "new", "words"),
     [
         ('"ejection_s"', '"ejecton_s"', "unknown statistic 'ejecton_s'\n  fix: did you mean ejection_s?"),
-        ('"ejection_s"', '"zzz"', "known are capacity_recovery_s"),
+        ('"ejection_s"', '"zzz"', "capacity_recovery_s"),
         ('"<"', '">"', "unknown relation '>'"),
         ('relation = "<"', "", "unknown relation None"),
         ("limit = 60", 'limit = "x"', "limit"),

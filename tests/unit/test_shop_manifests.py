@@ -144,3 +144,16 @@ def test_nobody_may_speak_to_the_shop_but_by_name() -> None:
         for port in to["operation"]["ports"]
     ]
     assert opened.count("9090") == 1
+
+
+def test_the_route_that_is_traced_whole_is_the_first_that_takes_an_order() -> None:
+    taken = {"method": {"exact": "POST"}, "uri": {"exact": "/orders"}}
+    for name in ("storefront", "api"):
+        routes = _named(TRAFFIC, "VirtualService", name)["spec"]["http"]
+        first = next(route for route in routes if "match" not in route or taken in route["match"])
+        assert (first["name"], first["match"]) == ("order", [taken])
+    patches = _named(paths.DEPLOY / "jaeger", "EnvoyFilter", "trace-critical")["spec"]["configPatches"]
+    assert {patch["match"]["context"] for patch in patches} == {"GATEWAY", "SIDECAR_OUTBOUND"}
+    for patch in patches:
+        assert patch["match"]["routeConfiguration"] == {"vhost": {"route": {"name": "order"}}}
+        assert {rate["numerator"] for rate in patch["patch"]["value"]["tracing"].values()} == {100}

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
-from deploy import apply, manifests
+from deploy import apply, certificates, manifests
 from deploy.cluster import Cluster
 from deploy.component import Component
 from deploy.images import programs
 from deploy.manifests import Manifest
-from deploy.shell import run
 
 HERE = Path(__file__).parent
 GRAPH, MODULE = "platform", "k8s.io/autoscaler/vertical-pod-autoscaler"
@@ -34,19 +32,9 @@ class VerticalPodAutoscaler(Component):
         return manifests.kept(manifests.fingerprint(self.folder, (graph / "go.mod").read_text()), make) + ours
 
     def prepare(self, cluster: Cluster) -> None:
-        """Makes the webhook's certificate, once per cluster."""
-        if cluster.kubectl("-n", "kube-system", "get", "secret", "vpa-tls-certs", "--ignore-not-found", "-o", "name"):
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            key, certificate = Path(folder) / "tls.key", Path(folder) / "tls.crt"
-            subject = ["-subj", f"/CN={WEBHOOK_HOST}", "-addext", f"subjectAltName=DNS:{WEBHOOK_HOST}"]
-            files = ["-keyout", str(key), "-out", str(certificate)]
-            run(
-                ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", *subject, *files],
-                what="making the certificate of the VPA's webhook",
-                fix="install openssl",
-            )
-            data = {"tls.key": key.read_text(), "tls.crt": certificate.read_text()}
+        """Makes the Secret of the webhook: its certificate, and the authority that the API server is told to trust."""
+        made = certificates.server(cluster, WEBHOOK_HOST)
+        data = {"tls.key": made.key, "tls.crt": made.certificate, "ca.crt": certificates.authority(cluster)}
         metadata = {"name": "vpa-tls-certs", "namespace": "kube-system"}
         apply.apply(cluster, [{**SECRET, "metadata": metadata, "stringData": data}])
 

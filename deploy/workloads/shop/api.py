@@ -51,7 +51,7 @@ class ApiTier:
         """Accepts an order: 201 means that it is committed."""
         order, onward = Order.parse(await read_json(request)), request[HOP].headers
         with self._process.step("INSERT orders", "client", onward) as hop:
-            hop.note("db.system.name", "postgresql")
+            hop.note("db.system", "postgresql")
             status = await self._ledger.add(order)
         if status == "accepted":
             task = asyncio.create_task(self._queue(Job(order.id, onward)))
@@ -63,7 +63,7 @@ class ApiTier:
         """Shows an order."""
         order_id = parse_id(request.match_info["id"])
         with self._process.step("SELECT orders", "client", request[HOP].headers) as hop:
-            hop.note("db.system.name", "postgresql")
+            hop.note("db.system", "postgresql")
             found = await self._ledger.find(order_id)
         if found is None:
             raise web.HTTPNotFound(reason=f"there is no order {order_id}")

@@ -6,6 +6,7 @@ The first proxy decides about sampling; a span here only follows its parent.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -60,6 +61,7 @@ def _exporting(tier: str) -> Step:
     from opentelemetry.sdk.trace import TracerProvider  # type: ignore[import-not-found, unused-ignore]
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # type: ignore[import-not-found, unused-ignore]
 
+    logging.getLogger("opentelemetry").setLevel(logging.ERROR)  # without a collector: not a line for each new attempt
     provider = TracerProvider(resource=Resource.create({"service.name": tier, "service.namespace": "shop"}))
     provider.add_span_processor(BatchSpanProcessor(trace_exporter.OTLPSpanExporter()))
     return spans(provider.get_tracer("shop"))

@@ -15,7 +15,7 @@ from .orders import Job, Jobs, Ledger, Unavailable
 from .serving import Process, build
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from aiohttp import web
 
@@ -60,7 +60,7 @@ class Worker:
         """Does one taken job: done, repeated (was done before), or failed and given back."""
         with self._process.step("process job", "consumer", job.trace) as hop:
             try:
-                outcome = await self._fulfil(job)
+                outcome = await self._fulfil(job, hop.headers)
             except Unavailable as error:
                 LOG.warning("order %s: %s", job.order, error)
                 outcome = "failed"
@@ -76,11 +76,13 @@ class Worker:
         ids = await self._ledger.overdue(OVERDUE_S, SWEEP_MAX)
         return sum([await self._ledger.finish(order_id) for order_id in ids])
 
-    async def _fulfil(self, job: Job) -> str:
+    async def _fulfil(self, job: Job, trace: Mapping[str, str]) -> str:
         active = self._process.switch.take()
         if active and await self._suffer(active):
             return "failed"
-        return "done" if await self._ledger.finish(job.order) else "repeated"
+        with self._process.step("UPDATE orders", "client", trace) as hop:
+            hop.note("db.system", "postgresql")
+            return "done" if await self._ledger.finish(job.order) else "repeated"
 
     async def _suffer(self, active: Active) -> bool:
         """Does to a job what the fault says; True when the job has failed by it."""

@@ -1,5 +1,5 @@
 """Importing this package registers every statistic."""
 
-from . import disruption, ejection, encryption, recovery
+from . import alerting, disruption, ejection, encryption, recovery, restoration, tracing
 
-__all__ = ["disruption", "ejection", "encryption", "recovery"]
+__all__ = ["alerting", "disruption", "ejection", "encryption", "recovery", "restoration", "tracing"]

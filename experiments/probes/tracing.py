@@ -1,0 +1,24 @@
+"""Whether the tracing store can be asked at all."""
+
+from __future__ import annotations
+
+from deploy.waiting import NotSo, eventually
+from experiments import session
+from experiments.jaeger import Jaeger
+
+
+def store_answers(within_s: float) -> bool:
+    """Says whether the store names the services it knows, at least one, waiting up to `within_s` for it."""
+    running = session.current()
+    try:
+        eventually(
+            Jaeger(running.cluster.url("jaeger")).services,
+            bool,
+            within_s=within_s,
+            every_s=1,
+            what="the tracing store to know a service",
+        )
+    except NotSo as missed:
+        running.recorder.note(str(missed))
+        return False
+    return True

@@ -1,0 +1,163 @@
+"""Whether an alert is heard in time, by everybody who must hear it and by nobody else, and called off afterwards."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from reports.events import Alert, Ejection, Ready
+from reports.judge.faults import FaultWindow, fault_windows, hosts_of
+from reports.judge.registry import Broken, Inconclusive, Measurement, statistic
+from reports.model import Interval, Target
+
+if TYPE_CHECKING:
+    from reports.record import CaseRecord
+
+_PROMETHEUS = "prometheus"
+_PROBE = "ReceiverProbe"  # what experiments.probes.alerts records once the receiver has shown that it is alive
+_FIX = (
+    "see whether Prometheus has the figures that the alert is made of, then Alertmanager's log: a rule that has no "
+    "data is silent for ever"
+)
+
+
+@statistic()
+def availability_alert_s(record: CaseRecord, target: Target) -> Measurement:
+    """From the fault that takes one pod too many to the last channel that must be told of it.
+
+    Of n pods, the smallest number that keeps `ready_percent_min` was ready for as long as the limit first: an alert
+    that fires then is broken. The condition holds from some moment between that next fault and its being seen.
+    """
+    windows = fault_windows(record)
+    if len(windows) < 2:
+        raise Inconclusive("one fault is in the record: there was no phase in which the alert must be silent")
+    over = min(window.ended.lo for window in windows)
+    return _measured(record, target, _fallen(record, target, windows, over), over)
+
+
+@statistic()
+def ejection_alert_s(record: CaseRecord, target: Target) -> Measurement:
+    """From the first ejection of a bad replica, by any client, to the last channel that must be told of it."""
+    window = fault_windows(record)[-1]
+    hosts = hosts_of(window)
+    seen = [e for e in record.of(Ejection) if e.host in hosts and e.hi >= window.started.lo and e.lo <= window.ended.hi]
+    if not seen:
+        raise Inconclusive("no client ejected the bad replica: there was nothing to be told about")
+    first = min(seen, key=lambda event: event.hi)
+    return _measured(record, target, Interval(max(first.lo, window.started.lo), first.hi), window.ended.lo)
+
+
+def _fallen(record: CaseRecord, target: Target, windows: Sequence[FaultWindow], over: float) -> Interval:
+    """The moment at which one pod too many was not ready; the phase before it was a fair trial."""
+    first, last = windows[0], windows[-1]
+    tier = target.parameters.tiers[0]
+    readies = [event for event in record.of(Ready) if event.tier == tier]
+    before = [event for event in readies if event.at_most <= first.started.lo]
+    if not before or before[-1].ready < before[-1].desired:
+        raise Inconclusive(f"tier {tier} was not whole before the first fault")
+    desired = before[-1].desired
+    fewest = math.ceil(round(target.parameters.ready_percent_min * desired / 100, 9))
+    quiet = _since(readies, last.started.lo, fewest)
+    if quiet is None:
+        raise Inconclusive(f"tier {tier} did not have {fewest} of {desired} pods ready when one more was taken")
+    if (held_s := last.started.lo - quiet) < target.limit:
+        raise Inconclusive(
+            f"{fewest} of {desired} pods were ready for {held_s:.0f} s only: the alert had no time to be wrong",
+            "hold the first fault for as long as the limit",
+        )
+    within = [event for event in readies if last.started.lo < event.at_most <= over]
+    fallen = next((event for event in within if event.ready < fewest), None)
+    if fallen is None or fallen.ready != fewest - 1:
+        raise Inconclusive(f"tier {tier} was never seen to have {fewest - 1} of {desired} pods ready")
+    if any(event.ready >= fewest for event in within if event.t > fallen.t):
+        raise Inconclusive(f"tier {tier} had {fewest} pods ready again before the fault ended")
+    return Interval(last.started.lo, fallen.at_most)
+
+
+def _since(readies: list[Ready], moment: float, count: int) -> float | None:
+    """Since when the tier has had so many ready pods at a moment; None if it had not."""
+    since = None
+    for event in readies:
+        if event.at_most <= moment:
+            since = None if event.ready != count else event.at_most if since is None else since
+    return since
+
+
+def _measured(record: CaseRecord, target: Target, cause: Interval, over: float) -> Measurement:
+    """`cause` is when the condition came to hold, `over` when the fault was ended at the earliest."""
+    wanted = target.parameters
+    alerts = [event for event in record.of(Alert) if event.name == wanted.alert]
+    asked = [event for event in alerts if event.by == _PROMETHEUS]
+    _heeded(record, wanted.alert, asked, cause)
+    told = {channel: _first(alerts, channel, "firing", cause.lo) for channel in wanted.channels}
+    figures = {channel: _after(cause, event, over) for channel, event in told.items()}
+    unheard = [channel for channel, event in told.items() if event is None]
+    slowest = max(figures, key=lambda channel: figures[channel].hi)
+    states = [event.state for event in asked if event.hi >= cause.lo and event.state != "inactive"]
+    return Measurement(
+        Interval.worst(figures.values()),
+        ("events.ndjson",),
+        detail=(f"never told: {', '.join(unheard)}" if unheard else f"told last: {slowest}")
+        + f"; in Prometheus {wanted.alert} was {' and '.join(dict.fromkeys(states)) or 'never even pending'}",
+        extra={channel: round(figure.hi, 3) for channel, figure in figures.items() if figure.ended},
+        broken=tuple(_wrong(alerts, target, cause)) or tuple(_not_called_off(alerts, target, told, over)),
+        fix=_FIX,
+    )
+
+
+def _after(cause: Interval, event: Alert | None, over: float) -> Interval:
+    if event is None:
+        return Interval(max(0.0, over - cause.hi), math.inf)
+    return Interval(max(0.0, event.lo - cause.hi), event.hi - cause.lo)
+
+
+def _heeded(record: CaseRecord, alert: str, asked: list[Alert], cause: Interval) -> None:
+    """Somebody was there to see: Prometheus was asked, and the receiver was alive, before the fault."""
+    if not asked or asked[0].lo > cause.lo:
+        raise Inconclusive(f"Prometheus was not asked about {alert} before the fault", "can it be reached from here?")
+    if not any(event.name == _PROBE and event.hi <= cause.lo for event in record.of(Alert)):
+        raise Inconclusive("the receiver of notifications did not show that it was alive", "see its pod")
+
+
+def _wrong(alerts: list[Alert], target: Target, cause: Interval) -> Iterator[Broken]:
+    wanted = target.parameters
+    firing = [event for event in alerts if event.state == "firing"]
+    if early := [event for event in firing if event.hi < cause.lo]:
+        yield Broken(
+            f"{wanted.alert} fired (by {early[0].by}) {cause.lo - early[0].hi:.0f} s before there was anything to tell",
+            "compare the rule's threshold with the promise",
+        )
+    if strangers := {event.by for event in firing} - {_PROMETHEUS, *wanted.channels}:
+        yield Broken(
+            f"{wanted.alert} went to {', '.join(sorted(strangers))} as well, which its severity must not wake",
+            "see the routes of Alertmanager",
+        )
+    if wrong := {event.severity for event in firing if event.by == _PROMETHEUS} - {wanted.severity}:
+        yield Broken(
+            f"{wanted.alert} is {', '.join(sorted(wrong))!r} and not {wanted.severity}", "mend the rule's label"
+        )
+
+
+def _not_called_off(
+    alerts: list[Alert], target: Target, told: dict[str, Alert | None], over: float
+) -> Iterator[Broken]:
+    """Every channel that was told is told of the end: not while the fault goes on, and in time after it."""
+    bound_s = target.parameters.resolve_s_max
+    watched_s = max(event.hi for event in alerts if event.by == _PROMETHEUS) - over
+    for channel, event in told.items():
+        if event is None:
+            continue
+        resolved = _first(alerts, channel, "resolved", event.hi)
+        if resolved is None and watched_s < bound_s:
+            raise Inconclusive(f"the watch ended before {channel} could be told that it is over", "watch for longer")
+        if resolved is None:
+            yield Broken(f"{channel} was not told within {bound_s:g} s that it is over", "is send_resolved set?")
+        elif resolved.hi < over:
+            yield Broken(f"{channel} was told that it is over while the fault went on", "the alert flaps: see its rule")
+        elif resolved.hi - over > bound_s:
+            yield Broken(f"{channel} was told after {resolved.hi - over:.0f} s that it is over, allowed {bound_s:g} s")
+
+
+def _first(alerts: list[Alert], by: str, state: str, after: float) -> Alert | None:
+    return next((event for event in alerts if event.by == by and event.state == state and event.hi >= after), None)

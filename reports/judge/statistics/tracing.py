@@ -1,0 +1,208 @@
+"""Whether requests are traced as often as promised, and whether a trace shows the whole way of its request.
+
+A request is known by its mark, `<caller>-<i>`: its caller sends it and the mesh puts it on the spans of the proxies
+that see it. What the store holds is in the record as `trace` events; how it was asked, as `trace.search`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from reports.judge.registry import Broken, Inconclusive, Measurement, statistic
+from reports.model import Interval, Target
+from reports.traces import Span, Trace, TraceSearch
+
+if TYPE_CHECKING:
+    from reports.record import CaseRecord, Sample
+
+MARK, DATABASE = "experiment.request", "db.system"
+GATEWAY = "gateway"
+POWER = 0.99
+SHOWN = 5
+FILES = ("events.ndjson",)
+
+
+@statistic(uses_callers=True)
+def traced_percent(record: CaseRecord, target: Target) -> Measurement:
+    """Share of answered requests whose first proxy decided to trace them, with its exact confidence interval.
+
+    Decisions are counted, not spans: a request is traced if a span without parent carries its mark. The promise must
+    also hold for each caller's first proxy alone; together these tests have the same false-alarm rate again.
+    """
+    parameters, rooted = target.parameters, _rooted(record, target)
+    asked = {name: _requests(record, (name,), lambda sample: sample.status > 0) for name in parameters.callers}
+    counts = {name: (sum(mark in rooted for mark in marks), len(marks)) for name, marks in asked.items()}
+    traced, n = (sum(pair[k] for pair in counts.values()) for k in (0, 1))
+    for other in parameters.told_from:
+        _tells(n, target.limit, other, parameters.false_alarm)
+    broken = [
+        Broken(f"first proxy of {name} traced {_shown(*count)}, which is not {target.limit:g} %")
+        for name, count in counts.items()
+        if not _holds(_share(*count, parameters.false_alarm / len(counts)), target.limit)
+    ]
+    return Measurement(
+        _share(traced, n, parameters.false_alarm),
+        _files(parameters.callers),
+        detail=f"{traced} of {n} requests; exact {100 * (1 - parameters.false_alarm):g} % confidence interval",
+        extra={"traced": {name: _shown(*count) for name, count in counts.items()}},
+        broken=tuple(broken),
+        fix=f"set randomSamplingPercentage: {target.limit:g} in the mesh's Telemetry",
+    )
+
+
+@statistic(uses_callers=True)
+def untraced_requests(record: CaseRecord, target: Target) -> Measurement:
+    """Number of acknowledged requests, of those that must all be traced, that no trace begins with."""
+    rooted = _rooted(record, target)
+    asked = {name: _acknowledged(record, name) for name in target.parameters.callers}
+    missing = {name: [mark for mark in marks if mark not in rooted] for name, marks in asked.items()}
+    every = [mark for marks in missing.values() for mark in marks]
+    total = sum(map(len, asked.values()))
+    _enough(total, target)
+    return Measurement(
+        Interval(len(every), len(every)),
+        _files(target.parameters.callers),
+        detail=f"of {total} acknowledged requests" + (f", first {', '.join(every[:SHOWN])}" if every else ""),
+        extra={
+            "traced": {name: _shown(len(marks) - len(missing[name]), len(marks)) for name, marks in asked.items()},
+            "untraced": every,
+        },
+        fix="trace the critical routes at 100 % where the decision is made: in the first proxy",
+    )
+
+
+@statistic(uses_callers=True)
+def broken_traces(record: CaseRecord, target: Target) -> Measurement:
+    """Number of acknowledged requests that are not exactly one whole trace over every service of the target."""
+    by_mark: dict[str, list[Trace]] = defaultdict(list)
+    for trace in _traces(record):
+        for mark in _marks(trace.spans):
+            by_mark[mark].append(trace)
+    marks = [mark for name in target.parameters.callers for mark in _acknowledged(record, name)]
+    _enough(len(marks), target)
+    broken = {mark: wrong for mark in marks if (wrong := list(_wrong(by_mark.get(mark, []), target)))}
+    first = "; ".join(f"{mark}: {', '.join(wrong)}" for mark, wrong in list(broken.items())[:SHOWN])
+    return Measurement(
+        Interval(len(broken), len(broken)),
+        _files(target.parameters.callers),
+        detail=first or f"each of {len(marks)} acknowledged requests is one whole trace",
+        extra={"broken": broken, "requests": len(marks)},
+        fix="hand traceparent and tracestate on at every hop, jobs included",
+    )
+
+
+def _wrong(traces: Sequence[Trace], target: Target) -> Iterator[str]:
+    """Yields what keeps a request's traces from being one whole trace."""
+    if len(traces) != 1:
+        yield f"split into {len(traces)} traces" if traces else "no trace"
+        return
+    spans = traces[0].spans
+    ids, roots = {span.id for span in spans}, [span for span in spans if span.parent is None]
+    if len(roots) != 1:
+        yield f"{len(roots)} first spans"
+    if orphans := [span for span in spans if span.parent is not None and span.parent not in ids]:
+        yield f"{orphans[0].service} {orphans[0].operation} hangs in the air: its parent is not there"
+    if len(marks := _marks(spans)) > 1:
+        yield f"shares its trace with {len(marks) - 1} other requests"
+    if missing := sorted(set(target.parameters.services) - {span.service for span in spans}):
+        yield f"no span of {', '.join(missing)}"
+    asking = {span.service for span in spans if span.tags.get(DATABASE)}
+    if silent := sorted(set(target.parameters.calls_database) - asking):
+        yield f"no database call of {', '.join(silent)}"
+    if untagged := sorted(tag for tag in target.parameters.tags if not all(root.tags.get(tag) for root in roots)):
+        yield f"first span without {', '.join(untagged)}"
+
+
+def _traces(record: CaseRecord) -> tuple[Trace, ...]:
+    """Every trace of this run that the store holds.
+
+    Raises:
+        Inconclusive: they were not looked for, not all were found for sure, or there is none at all.
+    """
+    searches = record.of(TraceSearch)
+    if not searches:
+        raise Inconclusive("nobody looked for the traces of this run", "see chaos.log of the case")
+    search = searches[-1]
+    if not search.complete:
+        raise Inconclusive(f"perhaps not every trace was found: {search.why}", "give the search longer")
+    traces = {trace.id: trace for trace in record.of(Trace)}
+    if len(traces) != search.traces:
+        raise Inconclusive(f"the record holds {len(traces)} of {search.traces} traces that were found", "run it again")
+    if not traces:
+        raise Inconclusive("the tracing store shows no trace of this run at all: nothing was observed")
+    return tuple(traces.values())
+
+
+def _rooted(record: CaseRecord, target: Target) -> frozenset[str]:
+    """Marks of the requests that a trace begins with.
+
+    Raises:
+        Inconclusive: no trace at all begins at the first proxy of a caller: then nothing shows that its spans arrive,
+            and a trace that is not there may have been made.
+    """
+    first = ([span for span in trace.spans if span.parent is None] for trace in _traces(record))
+    rooted = frozenset(mark for spans in first for mark in _marks(spans))
+    proxies = {caller.name: (caller.head and caller.head.zone) or GATEWAY for caller in record.callers}
+    heard = {proxies.get(mark.rpartition("-")[0]) for mark in rooted}
+    if silent := sorted({proxies[name] for name in target.parameters.callers} - heard):
+        raise Inconclusive(f"not one trace begins at {', '.join(silent)}: nothing shows that spans arrive from there")
+    return rooted
+
+
+def _marks(spans: Sequence[Span]) -> frozenset[str]:
+    return frozenset(span.tags[MARK] for span in spans if MARK in span.tags)
+
+
+def _requests(record: CaseRecord, names: Sequence[str], counts: Callable[[Sample], bool]) -> list[str]:
+    callers = [caller for caller in record.callers if caller.name in names]
+    return [f"{caller.name}-{sample.i}" for caller in callers for sample in caller.samples if counts(sample)]
+
+
+def _acknowledged(record: CaseRecord, name: str) -> list[str]:
+    return _requests(record, (name,), lambda sample: 200 <= sample.status < 300)
+
+
+def _enough(found: int, target: Target) -> None:
+    if found < target.parameters.samples_min:
+        raise Inconclusive(f"only {found} requests were acknowledged, {target.parameters.samples_min} are needed")
+
+
+def _share(k: int, n: int, false_alarm: float) -> Interval:
+    """The exact (Clopper-Pearson) interval of a share, in percent: its ends and the estimate."""
+    from scipy.stats import binomtest
+
+    if n == 0:
+        raise Inconclusive("no request was answered")
+    found = binomtest(k, n).proportion_ci(confidence_level=1 - false_alarm, method="exact")
+    return Interval(100 * float(found.low), 100 * float(found.high), at=100 * k / n)
+
+
+def _holds(interval: Interval, percent: float) -> bool:
+    return interval.lo <= percent <= interval.hi
+
+
+def _tells(n: int, percent: float, other: float, false_alarm: float) -> None:
+    """Checks that n requests would almost surely not pass for `percent` if the share were `other` percent.
+
+    Raises:
+        Inconclusive: they could.
+    """
+    from scipy.stats import binom
+
+    p, q = percent / 100, other / 100
+    low, high = binom.ppf(false_alarm / 2, n, p), n - binom.ppf(false_alarm / 2, n, 1 - p)
+    taken_for_it = binom.cdf(high, n, q) - binom.cdf(low - 1, n, q)
+    if taken_for_it > 1 - POWER:
+        raise Inconclusive(
+            f"{n} requests are too few to tell {percent:g} % from {other:g} %", "more requests: a longer load"
+        )
+
+
+def _shown(k: int, n: int) -> str:
+    return f"{k} of {n} ({100 * k / n:.1f} %)" if n else "none of none"
+
+
+def _files(callers: Sequence[str]) -> tuple[str, ...]:
+    return (*FILES, *(f"samples-{name}.ndjson" for name in callers))

@@ -1,0 +1,167 @@
+"""Alerts are judged by who heard of them, when, and what was heard before and after: good records and spoilt ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.model import Outcome, Verdict
+
+from .records import T0, Case, ejection, fault, journal, known, ready
+
+EVERYBODY = ("slack", "email", "pagerduty")
+
+
+def alert(t: float, state: str, by: str = "prometheus", name: str = "", **more: Any) -> dict[str, Any]:
+    moment = {"t": T0 + t, "lo": T0 + t - (1 if by == "prometheus" else 0), "hi": T0 + t}
+    return {"kind": "alert", "name": name, "state": state, "by": by, "severity": "", **moment, **more}
+
+
+def probe(t: float = -3) -> dict[str, Any]:
+    return alert(t, "firing", "slack", "ReceiverProbe")
+
+
+def story(
+    name: str, severity: str, channels: tuple[str, ...], fired_s: float, over_s: float, resolved_s: float
+) -> list[dict[str, Any]]:
+    """Asked before the fault, pending, fired, told, and called off."""
+    prometheus = [(-2.0, "inactive"), (fired_s - 30, "pending"), (fired_s, "firing"), (over_s + 20, "inactive")]
+    events = [probe()] + [alert(t, state, name=name, severity=severity) for t, state in prometheus]
+    events += [alert(fired_s + 11, "firing", channel, name) for channel in channels]
+    events += [alert(resolved_s, "resolved", channel, name) for channel in channels]
+    return [*events, alert(resolved_s + 60, "inactive", name=name, severity=severity)]
+
+
+def availability(
+    fired_s: float = 160, resolved_s: float = 290, channels: tuple[str, ...] = EVERYBODY, severity: str = "critical"
+) -> list[dict[str, Any]]:
+    """Three of nine from 0, a fourth from 110, all healed at 220."""
+    three, fourth = fault("three", held_s=220), fault("fourth", held_s=220)
+    for event in fourth[:3]:
+        event["t"] += 110
+    fourth[1]["lo"] += 110
+    fourth[1]["hi"] += 110
+    counts = [(-5, 9), (8, 8), (8.1, 7), (8.2, 6), (118, 5), (223, 7), (224, 9)]
+    events = [*three, *fourth, *(ready(t, "app", count) for t, count in counts)]
+    return events + story("PodAvailabilityLow", severity, channels, fired_s, 220, resolved_s)
+
+
+def judged(tmp_path: Path, events: list[dict[str, Any]]) -> Verdict:
+    return Case("alerts/pod_availability", ["alert.pod_availability"], events, journal()).judge(tmp_path)
+
+
+def without(events: list[dict[str, Any]], **fields: Any) -> list[dict[str, Any]]:
+    return [event for event in events if not fields.items() <= event.items()]
+
+
+def test_the_figure_runs_from_the_injection_to_the_last_channel(tmp_path: Path) -> None:
+    verdict = judged(tmp_path, availability())
+    assert verdict.outcome is Outcome.PASSED, verdict.reason
+    assert known(verdict).lo == pytest.approx(53)
+    assert known(verdict).hi == pytest.approx(61)
+
+
+def test_told_too_late_is_broken(tmp_path: Path) -> None:
+    assert judged(tmp_path, availability(fired_s=190)).outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize("channel", EVERYBODY)
+def test_one_channel_that_is_never_told_breaks_it(tmp_path: Path, channel: str) -> None:
+    verdict = judged(tmp_path, without(availability(), by=channel, name="PodAvailabilityLow"))
+    assert verdict.outcome is Outcome.FAILED
+    assert f"never told: {channel};" in verdict.reason
+
+
+def test_blind_monitoring_breaks_it(tmp_path: Path) -> None:
+    events = [event for event in availability() if event["kind"] != "alert"]
+    events += [probe(), *(alert(t, "inactive", name="PodAvailabilityLow", severity="critical") for t in (-2, 400))]
+    verdict = judged(tmp_path, events)
+    assert verdict.outcome is Outcome.FAILED
+    assert "never even pending" in verdict.reason
+
+
+def test_an_alert_at_six_of_nine_breaks_it_even_if_five_are_told_in_time(tmp_path: Path) -> None:
+    early = alert(70, "firing", name="PodAvailabilityLow", severity="critical")
+    verdict = judged(tmp_path, [*availability(), early])
+    assert verdict.outcome is Outcome.FAILED
+    assert "before there was anything to tell" in verdict.reason
+
+
+def test_another_severity_breaks_it(tmp_path: Path) -> None:
+    verdict = judged(tmp_path, availability(severity="warning"))
+    assert verdict.outcome is Outcome.FAILED
+    assert "not critical" in verdict.reason
+
+
+def test_never_or_late_called_off_breaks_it(tmp_path: Path) -> None:
+    late = judged(tmp_path / "late", availability(resolved_s=310))
+    never = judged(tmp_path / "never", without(availability(), state="resolved", by="email"))
+    flaps = judged(tmp_path / "flaps", [*availability(), alert(200, "resolved", "slack", "PodAvailabilityLow")])
+    assert [late.outcome, never.outcome, flaps.outcome] == [Outcome.FAILED] * 3
+    assert "email was not told within 75 s" in never.reason
+    assert "while the fault went on" in flaps.reason
+
+
+def test_a_watch_that_ended_too_soon_proves_nothing_of_the_end(tmp_path: Path) -> None:
+    events = [event for event in availability() if event["kind"] != "alert" or event["t"] < T0 + 250]
+    verdict = judged(tmp_path, events)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "watch ended" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("dropped", "reason"),
+    [
+        ({"kind": "ready", "ready": 5}, "never seen to have 5 of 9"),
+        ({"kind": "ready", "ready": 6}, "did not have 6 of 9"),
+        ({"kind": "ready", "t": T0 - 5}, "not whole"),
+        ({"kind": "alert", "name": "ReceiverProbe"}, "alive"),
+        ({"kind": "alert", "by": "prometheus"}, "not asked"),
+        ({"fault": "three"}, "no phase in which the alert must be silent"),
+    ],
+)
+def test_what_is_not_proven_is_inconclusive(tmp_path: Path, dropped: dict[str, Any], reason: str) -> None:
+    verdict = judged(tmp_path, without(availability(), **dropped))
+    assert verdict.outcome is Outcome.INCONCLUSIVE, verdict.reason
+    assert reason in verdict.reason
+
+
+def test_six_of_nine_that_were_not_held_long_enough_prove_no_silence(tmp_path: Path) -> None:
+    verdict = judged(tmp_path, [*availability(), ready(60, "app", 7), ready(61, "app", 6)])
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "49 s only" in verdict.reason
+
+
+def test_a_replica_that_comes_back_too_soon_proves_nothing(tmp_path: Path) -> None:
+    verdict = judged(tmp_path, [*availability(), ready(150, "app", 6)])
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "ready again" in verdict.reason
+
+
+def breaker(channels: tuple[str, ...] = ("slack",), fired_s: float = 40, *, ejected: bool = True) -> Case:
+    events = [*fault(held_s=100, pod="shop/app-0"), probe()]
+    events += [ejection("gw", 3), ejection("caller", 2)] if ejected else []
+    events += story("CircuitBreakerEjecting", "warning", channels, fired_s, 100, 150)
+    return Case("alerts/circuit_breaker", ["alert.circuit_breaker"], events, journal())
+
+
+def test_the_figure_runs_from_the_first_ejection(tmp_path: Path) -> None:
+    verdict = breaker().judge(tmp_path)
+    assert verdict.outcome is Outcome.PASSED, verdict.reason
+    assert known(verdict).hi == pytest.approx(49.5)
+
+
+def test_a_warning_that_wakes_somebody_breaks_it(tmp_path: Path) -> None:
+    verdict = breaker(("slack", "pagerduty")).judge(tmp_path)
+    assert verdict.outcome is Outcome.FAILED
+    assert "went to pagerduty as well" in verdict.reason
+
+
+def test_an_ejection_that_is_told_too_late_breaks_it(tmp_path: Path) -> None:
+    assert breaker(fired_s=60).judge(tmp_path).outcome is Outcome.FAILED
+
+
+def test_without_an_ejection_there_is_nothing_to_tell(tmp_path: Path) -> None:
+    assert breaker(ejected=False).judge(tmp_path).outcome is Outcome.INCONCLUSIVE
