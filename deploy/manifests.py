@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +54,18 @@ def fingerprint(folder: Path, *more: str) -> str:
     Every file counts, whatever it is called: kustomize makes ConfigMaps of configuration files and scripts.
     """
     digest = hashlib.sha256("\n".join(more).encode() + Path(__file__).read_bytes())
-    for file in sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
-        digest.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes())
+    files = [path for place in (folder, *_beside(folder)) for path in place.rglob("*") if path.is_file()]
+    for file in sorted(path for path in files if "__pycache__" not in path.parts):
+        digest.update(os.path.relpath(file, folder).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:20]
+
+
+def _beside(folder: Path) -> list[Path]:
+    """Returns the folders outside that a kustomize folder includes: two components in one namespace share its file."""
+    resources: list[str] = []
+    with suppress(OSError, yaml.YAMLError, AttributeError):  # what is wrong with it, kustomize says better
+        resources = yaml.safe_load((folder / "kustomization.yaml").read_text()).get("resources", [])
+    return [(folder / name).resolve() for name in resources if name.startswith("..")]
 
 
 def logical_images(folder: Path) -> tuple[str, ...]:

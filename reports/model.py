@@ -79,6 +79,7 @@ class Parameters(BaseModel):
         clean_tail_s: seconds without an error before the fault ended, without which recovery is not believed.
         samples_min: requests a caller must have made inside the fault window, or that the figure must rest on.
         lag_s_max: how late a caller's requests may go out (99th percentile), if the figure is not about time at all.
+        warm_up_s: seconds from a caller's first request in which none counts: connections are made then.
         false_alarm: how often a system that keeps its promise may fail by chance alone.
         told_from: figures that so many requests must be able to tell from the promised one.
         services: services that every trace must lead through.
@@ -98,6 +99,7 @@ class Parameters(BaseModel):
     samples_min: int = Field(default=30, ge=1)
     fresh_s: float = Field(default=2.0, gt=0)
     lag_s_max: float | None = Field(default=None, gt=0)
+    warm_up_s: float = Field(default=0, ge=0)
     false_alarm: float = Field(default=0.001, gt=0, lt=0.5)
     told_from: tuple[float, ...] = ()
     services: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """Propagation: an order is exactly one trace over gateway, app, api, database call and worker.
 
-Method: fifty orders through the gateway; every trace of the run is read from the store. A failure names the first
-orders whose trace is missing, split or incomplete, and what each lacks.
+Method: fifty orders through the gateway, after as many to warm the connections up; every trace of the run is read from
+the store. A failure names the first orders whose trace is missing, split or incomplete, and what each lacks.
 """
 
 from typing import Any

@@ -185,3 +185,14 @@ def test_definitions_and_namespaces_come_first_and_a_refusal_is_told_at_once() -
     with pytest.raises(Problem, match="refused a manifest") as caught:
         apply.apply(FakeCluster("spec.replicas: Invalid value"), [item("Deployment", {})])  # type: ignore[arg-type]
     assert "spec.replicas" in caught.value.why
+
+
+def test_a_shared_folder_that_is_included_counts_for_the_fingerprint(tmp_path: Path) -> None:
+    shared, mine = tmp_path / "namespace", tmp_path / "mine"
+    for folder in (shared, mine):
+        folder.mkdir()
+    (mine / "kustomization.yaml").write_text("resources: [../namespace]\n")
+    (shared / "namespace.yaml").write_text("one")
+    before = manifests.fingerprint(mine)
+    (shared / "namespace.yaml").write_text("two")
+    assert manifests.fingerprint(mine) != before

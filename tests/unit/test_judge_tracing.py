@@ -170,12 +170,13 @@ class TestPropagation:
     @staticmethod
     def case(traces: list[dict[str, Any]]) -> Case:
         return Case(
-            "tracing/propagation", ["trace.propagation"], searched(traces), callers={"orders": requests(50, 201)}
+            "tracing/propagation", ["trace.propagation"], searched(traces), callers={"orders": requests(150, 201)}
         )
 
     @staticmethod
     def good() -> list[dict[str, Any]]:
-        return [trace(f"t{i}", whole(f"orders-{i}")) for i in range(50)]
+        """A trace of each order from the tenth second on, at ten a second."""
+        return [trace(f"t{i}", whole(f"orders-{i}")) for i in range(100, 150)]
 
     def test_fifty_whole_traces(self, tmp_path: Path) -> None:
         verdict = self.case(self.good()).judge(tmp_path)
@@ -198,21 +199,21 @@ class TestPropagation:
         traces[7]["spans"] = spoil(traces[7]["spans"])
         verdict = self.case(traces).judge(tmp_path)
         assert (verdict.outcome, known(verdict).hi) == (FAILED, 1)
-        assert "orders-7: " in verdict.reason
+        assert "orders-107: " in verdict.reason
         assert wrong in verdict.reason
 
     def test_a_trace_split_in_two(self, tmp_path: Path) -> None:
         traces = self.good()
         first, second = traces[7]["spans"][:1], [{**s, "parent": None} for s in traces[7]["spans"][1:2]]
         traces[7]["spans"] = first
-        verdict = self.case([*traces, trace("half", [*second, *whole("orders-7")[2:]])]).judge(tmp_path)
-        assert (verdict.outcome, "orders-7: split into 2 traces" in verdict.reason) == (FAILED, True)
+        verdict = self.case([*traces, trace("half", [*second, *whole("orders-107")[2:]])]).judge(tmp_path)
+        assert (verdict.outcome, "orders-107: split into 2 traces" in verdict.reason) == (FAILED, True)
 
     def test_a_lost_trace(self, tmp_path: Path) -> None:
         verdict = self.case(self.good()[:-1]).judge(tmp_path)
-        assert (verdict.outcome, "orders-49: no trace" in verdict.reason) == (FAILED, True)
+        assert (verdict.outcome, "orders-149: no trace" in verdict.reason) == (FAILED, True)
 
     def test_the_same_trace_twice_in_the_record_is_one(self, tmp_path: Path) -> None:
         case = self.case(self.good())
-        case.events.append(trace("t3", whole("orders-3")))
+        case.events.append(trace("t103", whole("orders-103")))
         assert case.judge(tmp_path).outcome is PASSED

@@ -32,7 +32,7 @@ def traced_percent(record: CaseRecord, target: Target) -> Measurement:
     also hold for each caller's first proxy alone; together these tests have the same false-alarm rate again.
     """
     parameters, rooted = target.parameters, _rooted(record, target)
-    asked = {name: _requests(record, (name,), lambda sample: sample.status > 0) for name in parameters.callers}
+    asked = {name: _requests(record, target, name, lambda sample: sample.status > 0) for name in parameters.callers}
     counts = {name: (sum(mark in rooted for mark in marks), len(marks)) for name, marks in asked.items()}
     traced, n = (sum(pair[k] for pair in counts.values()) for k in (0, 1))
     for other in parameters.told_from:
@@ -56,7 +56,7 @@ def traced_percent(record: CaseRecord, target: Target) -> Measurement:
 def untraced_requests(record: CaseRecord, target: Target) -> Measurement:
     """Number of acknowledged requests, of those that must all be traced, that no trace begins with."""
     rooted = _rooted(record, target)
-    asked = {name: _acknowledged(record, name) for name in target.parameters.callers}
+    asked = {name: _acknowledged(record, target, name) for name in target.parameters.callers}
     missing = {name: [mark for mark in marks if mark not in rooted] for name, marks in asked.items()}
     every = [mark for marks in missing.values() for mark in marks]
     total = sum(map(len, asked.values()))
@@ -80,7 +80,7 @@ def broken_traces(record: CaseRecord, target: Target) -> Measurement:
     for trace in _traces(record):
         for mark in _marks(trace.spans):
             by_mark[mark].append(trace)
-    marks = [mark for name in target.parameters.callers for mark in _acknowledged(record, name)]
+    marks = [mark for name in target.parameters.callers for mark in _acknowledged(record, target, name)]
     _enough(len(marks), target)
     broken = {mark: wrong for mark in marks if (wrong := list(_wrong(by_mark.get(mark, []), target)))}
     first = "; ".join(f"{mark}: {', '.join(wrong)}" for mark, wrong in list(broken.items())[:SHOWN])
@@ -155,13 +155,15 @@ def _marks(spans: Sequence[Span]) -> frozenset[str]:
     return frozenset(span.tags[MARK] for span in spans if MARK in span.tags)
 
 
-def _requests(record: CaseRecord, names: Sequence[str], counts: Callable[[Sample], bool]) -> list[str]:
-    callers = [caller for caller in record.callers if caller.name in names]
-    return [f"{caller.name}-{sample.i}" for caller in callers for sample in caller.samples if counts(sample)]
+def _requests(record: CaseRecord, target: Target, name: str, counts: Callable[[Sample], bool]) -> list[str]:
+    """Marks of those of a caller's requests that count, from when it was warm."""
+    samples = [sample for caller in record.callers if caller.name == name for sample in caller.samples]
+    warm = samples[0].due + target.parameters.warm_up_s if samples else 0.0
+    return [f"{name}-{sample.i}" for sample in samples if sample.due >= warm and counts(sample)]
 
 
-def _acknowledged(record: CaseRecord, name: str) -> list[str]:
-    return _requests(record, (name,), lambda sample: 200 <= sample.status < 300)
+def _acknowledged(record: CaseRecord, target: Target, name: str) -> list[str]:
+    return _requests(record, target, name, lambda sample: 200 <= sample.status < 300)
 
 
 def _enough(found: int, target: Target) -> None:
