@@ -31,7 +31,7 @@ up: setup  ## the platform stands (what stands is kept, what changed is applied)
 down: setup  ## removes the cluster and its state, and only that
 	@$(PYTHON) -m deploy down
 
-status: setup  ## each component: what is ready
+status: setup  ## each component: workloads, what is ready, versions, addresses
 	@$(PYTHON) -m deploy status
 
 preflight: setup  ## what this machine lacks, with the fix for each
@@ -46,7 +46,7 @@ heal: setup  ## undoes every fault that is still recorded as injected
 report: setup  ## RUN=latest: judges a run again, without a cluster
 	@$(PYTHON) -m reports $(RUN)
 
-bench: setup  ## prints how long each phase took
+bench: setup  ## prints how long each phase took, and what the platform uses while nothing is tested
 	@$(PYTHON) -m deploy bench
 
 lock: setup  ## writes requirements.lock anew from pyproject.toml

@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
         "bench", help="prints how long each phase of the last `up` took, and what `up` takes on a standing cluster"
     )
     commands.add_parser("kubectl", help="kubectl with the suite's kubeconfig", prefix_chars="\0").add_argument(
-        "words", nargs="*"
+        "words", nargs=argparse.REMAINDER
     )
     return top
 

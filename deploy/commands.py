@@ -77,7 +77,7 @@ def _status(options: argparse.Namespace) -> int:
     table = Table("component", "workload", "ready", "version", "address", box=None)
     missing = 0
     for component, objects in sorted(stack.applied_objects(cluster).items()):
-        addresses = iter(known[component].addresses if component in known else ())
+        addresses = known[component].addresses if component in known else {}
         for item in rollout.workloads(cluster, objects):
             missing += item.ready < item.wanted
             found = [images.of(reference) for reference in item.images]
@@ -86,7 +86,7 @@ def _status(options: argparse.Namespace) -> int:
                 f"{item.namespace}/{item.name} ({item.kind})",
                 f"{item.ready}/{item.wanted}",
                 ", ".join(dict.fromkeys(f"{image.name} {image.release}".strip() for image in found if image)),
-                cluster.url(address) if (address := next(addresses, None)) else "",
+                cluster.url(addresses[item.name]) if item.name in addresses else "",
                 style="" if item.ready >= item.wanted else "red",
             )
     console.print(table)
@@ -134,5 +134,7 @@ def _bench(options: argparse.Namespace) -> int:
 
 def _kubectl(options: argparse.Namespace) -> int:
     cluster = Cluster.connect(options.cluster)
-    argv = [kubectl(), f"--kubeconfig={cluster.kubeconfig}", f"--context={cluster.context}", *options.words]
+    # Only the first `--` is ours: another one parts the arguments of kubectl exec.
+    words = options.words[1:] if options.words[:1] == ["--"] else options.words
+    argv = [kubectl(), f"--kubeconfig={cluster.kubeconfig}", f"--context={cluster.context}", *words]
     os.execve(argv[0], argv, clean_environment())  # noqa: S606 - becomes kubectl, so that a terminal works

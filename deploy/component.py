@@ -7,8 +7,8 @@ Its images and what must become ready are read from its manifests, so neither is
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,14 +29,14 @@ class Component:
         name: how commands and `requires` call it.
         folder: where its manifests are.
         requires: components that must be ready before this one is applied.
-        addresses: what a browser on this machine reaches (keys of cluster.PORTS), in the order of its workloads.
+        addresses: workload -> what of it this machine reaches, a key of cluster.PORTS.
         patience_s: how long it may take to get ready before we give up; not a promise.
     """
 
     name: str
     folder: Path
     requires: tuple[str, ...] = ()
-    addresses: tuple[str, ...] = ()
+    addresses: Mapping[str, str] = field(default_factory=dict)
     patience_s: float = 300
 
     def render(self, references: dict[str, str]) -> list[Manifest]:

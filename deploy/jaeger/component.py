@@ -6,4 +6,6 @@ from pathlib import Path
 
 from deploy.component import Component
 
-COMPONENT = Component("jaeger", Path(__file__).parent, requires=("istio", "opensearch"), addresses=("jaeger",))
+COMPONENT = Component(
+    "jaeger", Path(__file__).parent, requires=("istio", "opensearch"), addresses={"jaeger-query": "jaeger"}
+)

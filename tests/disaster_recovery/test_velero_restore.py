@@ -30,6 +30,7 @@ def goes_round(trip: RoundTrip, annotations: dict[str, str] | None = None) -> bo
     return survived
 
 
+@pytest.mark.smoke
 def test_a_deleted_namespace_comes_back_with_every_byte(kind_cluster: Cluster) -> None:
     with round_trip(kind_cluster) as trip:
         assert goes_round(trip)
@@ -41,6 +42,7 @@ def test_a_volume_that_was_left_out_of_the_backup_is_missed(kind_cluster: Cluste
         assert not goes_round(trip, {"backup.velero.io/backup-volumes-excludes": "data"})
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_the_document_s_schedules_are_in_force(kind_cluster: Cluster, name: str) -> None:
     found = json.loads(kind_cluster.kubectl("-n", "velero", "get", "schedule", name, "-o", "json"))

@@ -38,4 +38,4 @@ class ControlPlane(Component):
         return ("istio-pilot", "istio-proxy")
 
 
-COMPONENT = ControlPlane("istio", HERE)
+COMPONENT = ControlPlane("istio", HERE, addresses={"istio-ingressgateway": "shop"})

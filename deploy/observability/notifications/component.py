@@ -6,4 +6,4 @@ from pathlib import Path
 
 from deploy.component import Component
 
-COMPONENT = Component("notifications", Path(__file__).parent, requires=())
+COMPONENT = Component("notifications", Path(__file__).parent, addresses={"notifications": "notifications"})

@@ -30,4 +30,5 @@ class Prometheus(Component):
             credentials.put(cluster, namespace, RECEIVERS, settings)
 
 
-COMPONENT = Prometheus("prometheus", HERE, requires=("istio",))
+ADDRESSES = {"prometheus": "prometheus", "alertmanager": "alertmanager"}
+COMPONENT = Prometheus("prometheus", HERE, requires=("istio",), addresses=ADDRESSES)
