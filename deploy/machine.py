@@ -1,26 +1,41 @@
-"""What the whole machine does while nothing is tested: memory in use, processors idle."""
+"""What the whole machine does while nothing is tested: memory and processors in use."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.waiting import pause
 
 
-def idle(settle_s: float, look_s: float) -> tuple[float, float, int]:
-    """Looks for a while and returns (GiB in use, processors idle, processors there).
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Means over a while.
 
-    Args:
-        settle_s: waited before.
-        look_s: over which the mean is taken. A processor that the host takes away (steal) is not idle.
+    Attributes:
+        memory_gib: memory that is not available to a new program.
+        cores: processors there.
+        cores_busy: processors that worked, for whatever runs on this machine.
+        cores_stolen: processors that the machine's own host took away; neither busy nor idle.
     """
+
+    memory_gib: float
+    cores: int
+    cores_busy: float
+    cores_stolen: float
+
+
+def use(settle_s: float, look_s: float) -> Use:
+    """Waits `settle_s`, looks for `look_s` and returns the means."""
     pause(settle_s)
-    before = _ticks_idle()
+    before = _ticks()
     pause(look_s)
-    idle_cores = (_ticks_idle() - before) / os.sysconf("SC_CLK_TCK") / look_s
+    spent = {name: (ticks - before[name]) / os.sysconf("SC_CLK_TCK") / look_s for name, ticks in _ticks().items()}
     memory = memory_kib()
-    return (memory["MemTotal"] - memory["MemAvailable"]) / 2**20, idle_cores, os.cpu_count() or 1
+    used_gib = (memory["MemTotal"] - memory["MemAvailable"]) / 2**20
+    busy = sum(spent[name] for name in ("user", "nice", "system", "irq", "softirq"))
+    return Use(used_gib, os.cpu_count() or 1, busy, spent["steal"])
 
 
 def memory_kib() -> dict[str, int]:
@@ -29,7 +44,7 @@ def memory_kib() -> dict[str, int]:
     return {words[0].rstrip(":"): int(words[1]) for words in lines}
 
 
-def _ticks_idle() -> int:
-    """Ticks in which a processor had nothing to do, waiting for disks included, all processors together."""
-    _, _user, _nice, _system, idle_ticks, waiting, *_ = Path("/proc/stat").read_text().splitlines()[0].split()
-    return int(idle_ticks) + int(waiting)
+def _ticks() -> dict[str, int]:
+    """Returns what all processors together did, in ticks, since the machine started."""
+    names = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+    return dict(zip(names, map(int, Path("/proc/stat").read_text().split()[1:9]), strict=True))

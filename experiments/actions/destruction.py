@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from deploy.errors import Problem
@@ -32,6 +32,7 @@ class Loss:
         schedule: the tightest schedule of base backups, in seconds, and its words.
         entry: of the ledger.
         bytes_back: whether the database stands again, with its bytes.
+        destroyed: since when nothing is left of it; 0 before.
     """
 
     database: Database
@@ -42,7 +43,7 @@ class Loss:
     schedule: tuple[float, str]
     entry: str = ""
     bytes_back: bool = False
-    destroyed: float = field(default=0.0)
+    destroyed: float = 0.0
 
     @property
     def fault(self) -> str:
@@ -72,6 +73,13 @@ def have_objects_backed_up(namespace: str, name: str, schedule: str, within_s: f
         if newest.begun > rolled_out:
             return {"backup": newest.name, "schedule": newest.schedule}
     return {"backup": velero.back_up(cluster, schedule, within_s), "schedule": schedule}
+
+
+def destroyed() -> Loss:
+    """Returns what was destroyed; Problem when it was not, or only by half: then only heal may touch it."""
+    if not loss().destroyed:
+        raise Problem(f"not so: {loss().fault}", fix="see the action that should have destroyed them")
+    return loss()
 
 
 def know_the_way_back(
@@ -139,8 +147,9 @@ def destroy_volumes(within_s: float) -> dict[str, Any]:
 
     target = {"namespace": database.namespace, "volumes": [asdict(volume) for volume in volumes]}
     (lost.entry,) = inject(running, lost.fault, [undo], act, target)
-    lost.destroyed = time.monotonic()
+    began = time.monotonic()
     database.discard(within_s)
+    lost.destroyed = began
     left = database.volumes_left(volumes)
     prove(running, lost.fault, acted=not left, by="api", observed={"gone": [v.uid for v in volumes], "left": left})
     there = {f"{v.node}:{v.path}": docker_nodes.has(v.node, v.path) for v in volumes}
@@ -150,7 +159,7 @@ def destroy_volumes(within_s: float) -> dict[str, Any]:
 
 def detect(caller: str, within_s: float) -> dict[str, Any]:
     """Waits until a caller is the proof of an outage: every answer that it got in the last seconds was an error."""
-    running, lost = session.current(), loss()
+    running, lost = session.current(), destroyed()
     eventually(
         lambda: running.traffic.latest(caller, LOOK_S, time.monotonic()),
         lambda over: len(over) >= LOOKS_MIN and not any(over),

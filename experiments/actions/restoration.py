@@ -11,7 +11,7 @@ from typing import Any
 
 from deploy.waiting import NotSo, eventually
 from experiments import session, undo
-from experiments.actions.destruction import LOOKS_MIN, loss, phase, record_rows
+from experiments.actions.destruction import LOOKS_MIN, destroyed, phase, record_rows
 from experiments.actions.fault import ended
 from experiments.drivers import repository, velero
 
@@ -24,7 +24,7 @@ REFUSED = ("ERROR: [", "bootstrap: the repository does not say")
 
 def restore_objects(within_s: float) -> dict[str, Any]:
     """Restores the database's objects from Velero's newest backup."""
-    lost, lo = loss(), time.monotonic()
+    lost, lo = destroyed(), time.monotonic()
     database = lost.database
     spec = {
         "includedNamespaces": [database.namespace],
@@ -39,7 +39,7 @@ def restore_objects(within_s: float) -> dict[str, Any]:
 
 def await_bytes(within_s: float) -> dict[str, Any]:
     """Waits until the database answers with its own identity and takes writes: Patroni restores the bytes by itself."""
-    lost, lo = loss(), time.monotonic()
+    lost, lo = destroyed(), time.monotonic()
     database = lost.database
     try:
         found = eventually(
@@ -59,7 +59,7 @@ def await_bytes(within_s: float) -> dict[str, Any]:
 def await_orders(caller: str, within_s: float, clean_s: float) -> dict[str, Any]:
     """Waits until a caller's writes are acknowledged again, all of them for `clean_s`: the next error may come late."""
     running, lo = session.current(), time.monotonic()
-    if not loss().bytes_back:
+    if not destroyed().bytes_back:
         return phase("serve", lo, "unfinished", "the database does not stand")
     try:
         eventually(
@@ -76,7 +76,7 @@ def await_orders(caller: str, within_s: float, clean_s: float) -> dict[str, Any]
 
 def verify_rows(table: str, within_s: float) -> dict[str, Any]:
     """Reads the restored rows for the judge, and so ends what callers are listened to for."""
-    running, lost, lo = session.current(), loss(), time.monotonic()
+    running, lost, lo = session.current(), destroyed(), time.monotonic()
     told = phase("verify", lo, "unfinished", "the database does not stand") if not lost.bytes_back else None
     if told is None:
         count = eventually(
@@ -93,7 +93,7 @@ def verify_rows(table: str, within_s: float) -> dict[str, Any]:
 
 def await_members(within_s: float) -> dict[str, Any]:
     """Waits until every member is ready and streams, and makes the objects be what they were: it is over then."""
-    running, lost, lo = session.current(), loss(), time.monotonic()
+    running, lost, lo = session.current(), destroyed(), time.monotonic()
     if not lost.bytes_back:
         return phase("redundancy", lo, "unfinished", "the database does not stand; heal rebuilds it")
     for entry in running.ledger.open():
@@ -115,7 +115,7 @@ def await_members(within_s: float) -> dict[str, Any]:
 
 def _record_points(*, log_used: bool) -> None:
     """Records what the restore relied on: the archive if it was seen to work until the end, else the backups."""
-    lost, recorder = loss(), session.current().recorder
+    lost, recorder = destroyed(), session.current().recorder
     works, gap_s, words = lost.archive
     recorder.event("recovery_point", source="log archive", works=works, used=log_used, interval_s=gap_s, detail=words)
     spacing_s, schedule = lost.schedule

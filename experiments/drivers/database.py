@@ -20,9 +20,12 @@ CONTAINER = "postgres"
 # Patroni's memory: who leads, the settings, which standby has every write. With it the cluster counts as born, and
 # members without data wait for ever for the one who has it.
 MEMORY = ("", "-config", "-sync", "-failover")
-# SIGKILL to the postmaster, its archiver and everything else at once: nothing is flushed, nothing more is archived, as
-# when the disk is gone. Only then the files. (Patroni, the first process, cannot be killed from inside.)
-WIPE = "kill -9 -1; rm -rf /data/pgdata; test ! -e /data/pgdata"
+# The files go under the running processes, as when the disk is gone; then everything is killed at once: nothing is
+# flushed, nothing more is archived. In the background, because the container, and our shell in it, ends with them.
+WIPE = (
+    "rm -rf /data/pgdata; rm -rf /data/pgdata; test ! -e /data/pgdata || exit 1; "
+    "(sleep 0.1; kill -9 -1) >/dev/null 2>&1 &"
+)
 KILL_S = 1  # not 0: the API would forget a pod whose Patroni still writes its memory anew
 
 
@@ -113,7 +116,7 @@ class Database:
         return [volume.name for volume in volumes if volume.uid in there]
 
     def wipe(self) -> None:
-        """Kills every member's processes and removes its data, all at the same time.
+        """Removes every member's data and kills its processes, all at the same time.
 
         Raises:
             Problem: somewhere it could not be done.

@@ -213,6 +213,7 @@ class Back(Fallen):
     def __init__(self, found: str | None, words: str = "") -> None:
         super().__init__(found)
         self.words = words
+        self.namespace, self.name = "data", "postgres"
 
     def said(self, _words: tuple[str, ...]) -> str:
         return self.words
@@ -240,6 +241,9 @@ def test_how_the_bytes_came_back_is_told_as_it_was(
     base = repository.Backup("a", "full", 3.0, 0xA0)
     lost = destruction.Loss(database, "7", None, base, (True, 61.0, "on"), (3600.0, "hourly"))  # type: ignore[arg-type]
     monkeypatch.setattr(destruction, "_lost", [lost])
+    with pytest.raises(Problem, match="not so: volumes of data/postgres are destroyed"):
+        restoration.await_bytes(within_s=60)
+    lost.destroyed = 1.0
     told = restoration.await_bytes(within_s=0.1 if outcome == "unfinished" or database.words else 60)
     events = read_lines(tmp_path / "events.ndjson")
     assert (told["outcome"], lost.bytes_back) == (outcome, outcome == "completed")
