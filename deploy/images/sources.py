@@ -17,7 +17,7 @@ from deploy import paths
 from deploy.errors import Problem, Usage
 from deploy.files import only_one, replace_text
 from deploy.images import docker, node, programs, recipes
-from deploy.images.catalogue import Catalogue
+from deploy.images.catalogue import Catalogue, Image
 from deploy.shell import run, succeeds
 
 SOURCES = ("auto", "pull", "build")
@@ -139,11 +139,13 @@ def _build(catalogue: Catalogue, say: Callable[[str], None], _mirror: str | None
         *(name for image in images for name in (*image.programs, image.entry) if name),
     ]
     with tempfile.TemporaryDirectory(prefix="base-") as scratch, ThreadPoolExecutor(WORKERS) as pool:
-        # The base waits for the network, the programs for the processors: side by side.
-        base_ready = pool.submit(recipes.base, Path(scratch))
-        programs.build(catalogue, wanted, say)
-        base = base_ready.result()
-        references = _recipes(catalogue, base, pool, say)
+        # Compiling waits for the processors, the base and what Debian's packages make for the network: side by side.
+        compiled = pool.submit(programs.build, catalogue, wanted, say)
+        base = recipes.base(Path(scratch))
+        ours = [image for image in images if image.name != "debian"]
+        references = {"debian": base, **_recipes(catalogue, [i for i in ours if not _compiled(i)], base, pool, say)}
+        compiled.result()
+        references |= _recipes(catalogue, [i for i in ours if _compiled(i)], base, pool, say)
         node_base = node.build_base(catalogue, base)
     tags = {references[image.name]: image.node_tag or references[image.name] for image in images if image.baked}
     return Images("build", node.bake(node_base, tags, say), references)
@@ -158,20 +160,21 @@ def _pull(catalogue: Catalogue, say: Callable[[str], None], mirror: str | None) 
             lambda reference: docker.pull(reference, mirror=mirror), [catalogue.node.pull, *public.values()]
         )
         references = dict(zip(public, pulled, strict=True))
-        references |= _recipes(catalogue, references["debian"], pool, say, only_ours=True)
+        ours = [image for image in catalogue.image.values() if not image.pull and not image.node_tag]
+        references |= _recipes(catalogue, ours, references["debian"], pool, say)
     tags = {reference: reference for reference in references.values()}
     return Images("pull", node.bake(node_base, tags, say), references)
 
 
+def _compiled(image: Image) -> bool:
+    """Says whether an image holds Go programs, which take long to compile."""
+    return bool(image.programs or image.entry)
+
+
 def _recipes(
-    catalogue: Catalogue, base: str, pool: ThreadPoolExecutor, say: Callable[[str], None], *, only_ours: bool = False
+    catalogue: Catalogue, images: list[Image], base: str, pool: ThreadPoolExecutor, say: Callable[[str], None]
 ) -> dict[str, str]:
-    """Builds the images that have a recipe; `only_ours` leaves out what the public node image or a registry has."""
-    images = [
-        image
-        for image in catalogue.image.values()
-        if image.name != "debian" and not (only_ours and (image.pull or image.node_tag))
-    ]
+    """Builds images from their recipes, as many at once as the pool is free for; returns name -> reference."""
     say(f"building {len(images)} images")
     built = pool.map(lambda image: recipes.build(catalogue, image, base), images)
-    return {"debian": base} | dict(zip((image.name for image in images), built, strict=True))
+    return dict(zip((image.name for image in images), built, strict=True))
