@@ -53,12 +53,13 @@ class Rights:
 
     def deployed(self) -> set[tuple[str, str, str]]:
         """Returns (kind, namespace, name) of every object of the components, the kind as the API calls it."""
+        rows = [line.split() for line in self.cluster.kubectl("api-resources", "--no-headers").splitlines()]
+        resources = {(row[-1], row[-3].rpartition("/")[0]): row[0] for row in rows}  # by kind and group
         found = set()
         for key in (key for keys in stack.applied_objects(self.cluster).values() for key in keys):
             kind, namespace, name = key.split("/")
             kind, _, group = kind.partition(".")
-            resource = self.cluster.dynamic.resources.get(kind=kind, group=group).name
-            found.add((f"{resource}.{group}", name if kind == "Namespace" else namespace, name))
+            found.add((f"{resources[kind, group]}.{group}", name if kind == "Namespace" else namespace, name))
         return found
 
     def changed(self) -> set[tuple[str, str, str]]:
