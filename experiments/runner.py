@@ -77,7 +77,7 @@ def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster |
     try:
         with ExitStack() as stack:
             if control:
-                stack.enter_context(weaken.weakened(cluster, experiment.control_file(control)))
+                stack.enter_context(weaken.weakened(cluster, experiment.control_file(control), recorder))
             _chaos(experiment, cluster, recorder.folder, control)
     finally:
         _left_behind(cluster, recorder)
