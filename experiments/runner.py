@@ -19,7 +19,7 @@ from types import FrameType
 from deploy.cluster import Cluster
 from deploy.errors import Problem
 from deploy.paths import ROOT
-from experiments import catalogue, documents, guard, undo, weaken
+from experiments import catalogue, documents, guard, leash, undo, weaken
 from experiments.catalogue import Experiment
 from experiments.ledger import Ledger
 from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, now
@@ -107,8 +107,8 @@ def _chaos(experiment: Experiment, cluster: Cluster, case: Path, control: str | 
         child = subprocess.Popen(
             argv,
             cwd=case,
-            env=environment(cluster, case) | {CONTROL: control or ""},
-            stdin=subprocess.DEVNULL,
+            env=environment(cluster, case) | {CONTROL: control or "", leash.LEASHED: "1"},
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C reaches it once, from us, not a second time from the terminal

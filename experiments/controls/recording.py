@@ -25,7 +25,7 @@ from chaoslib.exceptions import InterruptExecution
 from deploy.cluster import Cluster
 from deploy.errors import Problem
 from deploy.files import replace_text
-from experiments import catalogue, session
+from experiments import catalogue, leash, session
 from experiments.ledger import Ledger
 from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, new_run_folder, now
 from experiments.traffic import Plan, Traffic
@@ -33,6 +33,7 @@ from experiments.traffic import Plan, Traffic
 
 def before_experiment_control(context: dict[str, Any], configuration: dict[str, Any], **_: Any) -> None:
     """Opens the case's folder, starts watchers and callers."""
+    leash.obey()
     experiment = str(configuration["experiment"])
     try:
         if CASE_DIR not in os.environ:
