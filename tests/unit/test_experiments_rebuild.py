@@ -167,7 +167,8 @@ class Asked(Database):
     def primary(self) -> Any:
         return SimpleNamespace(name="postgres-1")
 
-    def sql(self, _query: str, **_: Any) -> str:
+    def sql(self, query: str, **_: Any) -> str:
+        assert "streaming" in query
         return self.streams
 
 
@@ -214,8 +215,9 @@ def test_an_object_on_its_way_out_is_not_written_to(
 ) -> None:
     monkeypatch.setattr("deploy.waiting.pause", lambda _: None)
     meta: dict[str, Any] = {"name": "postgres", "namespace": "data", "resourceVersion": "1"}
-    leaving = {"deletionTimestamp": "2026-11-25T00:00:00Z", "finalizers": ["orphan"]} if deleted else {"labels": {}}
-    resource = Resource(looks, {"metadata": meta | leaving})
+    if deleted:
+        meta |= {"deletionTimestamp": "2026-11-25T00:00:00Z", "finalizers": ["orphan"]}
+    resource = Resource(looks, {"metadata": meta})
     cluster: Any = SimpleNamespace(dynamic=SimpleNamespace(resources=SimpleNamespace(get=lambda **_: resource)))
     manifest = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "postgres", "namespace": "data"}}
     if done is None:

@@ -69,10 +69,11 @@ def undone(rules: Rules, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
         rules.put_back()
         return "made again"
 
+    ledger = Ledger(tmp_path / "ledger.ndjson")
     monkeypatch.setattr(guard, "pin", lambda _: "")
     monkeypatch.setattr(guard, "permit", lambda _: None)
     monkeypatch.setattr(undo, "drivers", lambda _: {"restore-object": heal})
-    monkeypatch.setattr(weaken.Ledger, "of", lambda _: Ledger(tmp_path / "ledger.ndjson"))
+    monkeypatch.setattr(Ledger, "of", lambda _: ledger)
 
     def run(change: str, meanwhile: Callable[[], object]) -> list[str]:
         path = tmp_path / "control.yaml"
