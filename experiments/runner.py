@@ -20,7 +20,7 @@ from types import FrameType
 from deploy.cluster import Cluster
 from deploy.errors import Problem
 from deploy.paths import ROOT
-from experiments import account, catalogue, documents, guard, undo, weaken
+from experiments import account, catalogue, documents, guard, leash, undo, weaken
 from experiments.catalogue import Experiment
 from experiments.ledger import Ledger
 from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, now
@@ -82,7 +82,7 @@ def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster |
             case = recorder.folder.name
             if control:
                 weakening = stack.enter_context(account.acting_as(cluster, account.WEAKEN, case))
-                stack.enter_context(weaken.weakened(weakening, experiment.control_file(control)))
+                stack.enter_context(weaken.weakened(weakening, experiment.control_file(control), recorder))
             acting = stack.enter_context(account.acting_as(cluster, document.configuration.account, case))
             _chaos(experiment, acting, recorder.folder, control)
     finally:
@@ -113,8 +113,8 @@ def _chaos(experiment: Experiment, cluster: Cluster, case: Path, control: str | 
         child = subprocess.Popen(
             argv,
             cwd=case,
-            env=environment(cluster, case) | {CONTROL: control or ""},
-            stdin=subprocess.DEVNULL,
+            env=environment(cluster, case) | {CONTROL: control or "", leash.LEASHED: "1"},
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C reaches it once, from us, not a second time from the terminal

@@ -216,6 +216,15 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class Weakening:
+    """What of a negative control did not stand any more when the experiment ended: nothing, as it should be."""
+
+    kind: Literal["weakening"]
+    t: float
+    undone: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something worth telling the reader."""
 
@@ -250,6 +259,7 @@ type Event = (
     | RecoveryPoint
     | RowsRead
     | Alert
+    | Weakening
     | Note
     | Unknown
 )
@@ -272,6 +282,7 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "recovery_point": TypeAdapter(RecoveryPoint),
     "rows_read": TypeAdapter(RowsRead),
     "alert": TypeAdapter(Alert),
+    "weakening": TypeAdapter(Weakening),
     "note": TypeAdapter(Note),
 }
 _UNKNOWN = TypeAdapter(Unknown)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reports.events import FaultIntent, FaultProof, FaultStarted, Pressure
+from reports.events import FaultIntent, FaultProof, FaultStarted, Pressure, Weakening
 from reports.journal import Activity
 from reports.judge.faults import cut_zones, fault_windows, unhealed, witnesses
 from reports.judge.registry import Inconclusive, Statistic
@@ -138,6 +138,15 @@ def faults_healed(record: CaseRecord, _target: Target, _statistic: Statistic) ->
             yield _inconclusive(f"not healed: rollback {activity.name} {activity.status}", "make heal")
 
 
+def weakening_stood(record: CaseRecord, _target: Target, _statistic: Statistic) -> Iterator[Finding]:
+    """What a negative control takes away was still away at the end: else it says nothing of the check."""
+    for place in sorted({place for event in record.of(Weakening) for place in event.undone}):
+        yield _inconclusive(
+            f"the negative control did not stand until the end: {place}",
+            "run it again, and deploy nothing meanwhile",
+        )
+
+
 def callers_kept_pace(record: CaseRecord, target: Target, statistic: Statistic) -> Iterator[Finding]:
     """Callers that must be there are, sent what they planned, and sent it in time."""
     if not statistic.uses_callers:
@@ -240,6 +249,7 @@ _CHECKS: tuple[Check, ...] = (
     actions_matched,
     faults_acted,
     faults_healed,
+    weakening_stood,
     callers_kept_pace,
     users_were_there,
     machine_was_free,
