@@ -216,6 +216,26 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class Attainability:
+    """What the settings, read before anything was disturbed, allow for a target.
+
+    Attributes:
+        attainable: None when that was not known.
+        floor: the best figure that they allow, in the target's unit; None when none follows from them, or never.
+        bound_by: the object, field and value that decide.
+        fix: the smallest change that would bring the target within reach.
+    """
+
+    kind: Literal["attainability"]
+    t: float
+    target: str
+    attainable: bool | None
+    floor: float | None = None
+    bound_by: str = ""
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something worth telling the reader."""
 
@@ -250,6 +270,7 @@ type Event = (
     | RecoveryPoint
     | RowsRead
     | Alert
+    | Attainability
     | Note
     | Unknown
 )
@@ -272,6 +293,7 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "recovery_point": TypeAdapter(RecoveryPoint),
     "rows_read": TypeAdapter(RowsRead),
     "alert": TypeAdapter(Alert),
+    "attainability": TypeAdapter(Attainability),
     "note": TypeAdapter(Note),
 }
 _UNKNOWN = TypeAdapter(Unknown)
