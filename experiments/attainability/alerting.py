@@ -110,13 +110,8 @@ def feeds(rule: Mapping[str, Any]) -> list[Feed]:
 def availability(question: Question) -> Attainability:
     """From the fault: the kubelet has to notice first."""
     deployment = question.settings.get("Deployment", *question.entry)
-    probes = [
-        container.get("readinessProbe") or {}
-        for container in (
-            (deployment or {}).get("spec", {}).get("template", {}).get("spec", {}).get("containers") or [{}]
-        )
-    ]
-    noticed_s = max(notices_s(probe) for probe in probes)
+    containers = deployment["spec"]["template"]["spec"]["containers"] if deployment else [{}]
+    noticed_s = max(notices_s(container.get("readinessProbe") or {}) for container in containers)
     return _answer(question, noticed_s, READY_AGAIN_S)
 
 

@@ -94,7 +94,8 @@ def _scheduled(settings: Settings, job: str) -> Iterator[Source]:
         return
     took_s = max(_runs_s(settings, item), default=0.0)
     apart_s = spacing_s(item["spec"]["schedule"]) + took_s
-    yield Source(apart_s, took_s, f"{named(item)} at {item['spec']['schedule']}, one takes {took_s:g} s")
+    run = f", a run took {took_s:g} s" if took_s else ""
+    yield Source(apart_s, took_s, f"{named(item)} at {item['spec']['schedule']}{run}")
 
 
 def _job(settings: Settings, job: str) -> Item | None:

@@ -42,7 +42,7 @@ def _deployments(question: Question) -> tuple[list[Item], list[str]]:
     """The Deployments of the watched tiers, and the names of those that are not there."""
     found, missing = [], []
     for namespace, watched in question.document.configuration.watch.items():
-        for tier in set(watched) & set(question.target.parameters.get("tiers") or watched):
+        for tier in (each for each in watched if each in question.target.parameters.get("tiers", watched)):
             deployment = question.settings.get("Deployment", namespace, tier)
             found += [deployment] if deployment else []
             missing += [] if deployment else [f"{namespace}/{tier}"]

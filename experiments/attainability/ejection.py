@@ -60,4 +60,4 @@ def _fix(errors: int, floor_s: float, limit_s: float, client: Client) -> str:
     most = math.ceil(limit_s * errors / floor_s) - 1  # the largest number of errors that is still below the limit
     if most >= 1:
         return f"consecutive5xxErrors: at most {most}"
-    return f"rate_hz in the document: more than {client.rate_hz * floor_s / limit_s:.2g} a second through {client.name}"
+    return f"rate_hz in the document: more than {client.rate_hz * floor_s / limit_s:.3g} a second through {client.name}"

@@ -54,11 +54,12 @@ def path_of(url: str) -> str:
 
 
 def endpoints(settings: Settings, namespace: str, service: str) -> dict[str, int]:
-    """Returns how many endpoints of a Service there are in each zone."""
+    """Returns how many ready endpoints of a Service there are in each zone."""
     zones: Counter[str] = Counter()
     for part in settings.of("EndpointSlice", namespace):
         if (part["metadata"].get("labels") or {}).get(SERVICE) == service:
-            zones.update(str(each.get("zone", "")) for each in part.get("endpoints") or [])
+            ready = [each for each in part.get("endpoints") or [] if (each.get("conditions") or {}).get("ready", True)]
+            zones.update(str(each.get("zone", "")) for each in ready)
     return dict(zones)
 
 

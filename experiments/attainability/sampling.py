@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -30,17 +31,17 @@ def traced(question: Question) -> Attainability:
         return question.answer(percent, f"first proxy of {name}: {words}", f"randomSamplingPercentage: {limit:g}")
     if untagged := _untagged(question.settings, calls, (MARK,)):
         return question.never(*untagged)
-    sent, false_alarm = sum(map(_planned(question), calls.values())), parameters.get("false_alarm", FALSE_ALARM)
-    for other in parameters.get("told_from", ()):
-        if not tells(sent, limit, other, false_alarm):
-            enough = sent
-            while not tells(enough, limit, other, false_alarm):
-                enough = math.ceil(enough * 1.05) + 1
-            return question.never(
-                f"the document sends {sent} requests, too few to tell {limit:g} % from {other:g} %",
-                f"duration_s: at least {math.ceil(question.traffic.duration_s * enough / sent)}, for {enough} requests",
-                percent,
-            )
+    sent, false_alarm = _sent(question), parameters.get("false_alarm", FALSE_ALARM)
+    told_from = parameters.get("told_from", ())
+
+    def mistaken(n: int) -> float | None:
+        return next((other for other in told_from if not tells(n, limit, other, false_alarm)), None)
+
+    if (other := mistaken(sent)) is not None:
+        longer_s = itertools.count(math.ceil(question.traffic.duration_s))
+        enough_s = next(each for each in longer_s if mistaken(_sent(question, each)) is None)
+        why = f"the document sends {sent} requests, too few to tell {limit:g} % from {other:g} %"
+        return question.never(why, f"duration_s: {enough_s}, for {_sent(question, enough_s)} requests", percent)
     return question.answer(percent, f"{words}; {sent} requests")
 
 
@@ -68,8 +69,7 @@ def _expected(question: Question, calls: Mapping[str, Call], tags: tuple[str, ..
             f"duration_s: at least {math.ceil(question.traffic.duration_s * least / max(1, sent))}",
         )
     rates = {name: _critical(question, call) for name, call in calls.items()}
-    planned = _planned(question)
-    missing = sum(planned(calls[name]) * (1 - percent / 100) for name, (percent, _) in rates.items())
+    missing = sum(_count(question, calls[name]) * (1 - percent / 100) for name, (percent, _) in rates.items())
     name, (percent, words) = min(rates.items(), key=lambda item: item[1][0])
     return question.answer(
         float(math.ceil(round(missing, 6))),
@@ -95,15 +95,14 @@ def _calls(question: Question) -> dict[str, Call]:
     return {name: every[name] for name in question.target.parameters.get("callers") or every}
 
 
-def _planned(question: Question) -> Any:
-    """Returns how many of a caller's requests count: those after its connections are warm."""
-    plan = question.traffic
-    seconds = plan.duration_s - question.target.parameters.get("warm_up_s", 0)
-    return lambda call: math.floor((call.rate_hz or plan.rate_hz) * seconds)
+def _count(question: Question, call: Call, duration_s: float | None = None) -> int:
+    """How many of a caller's requests count: those after its connections are warm."""
+    plan, warm_up_s = question.traffic, question.target.parameters.get("warm_up_s", 0)
+    return math.floor((call.rate_hz or plan.rate_hz) * ((duration_s or plan.duration_s) - warm_up_s))
 
 
-def _sent(question: Question) -> int:
-    return sum(map(_planned(question), _calls(question).values()))
+def _sent(question: Question, duration_s: float | None = None) -> int:
+    return sum(_count(question, call, duration_s) for call in _calls(question).values())
 
 
 def _place(call: Call) -> tuple[str, str]:
