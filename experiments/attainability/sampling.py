@@ -83,11 +83,15 @@ def tells(n: int, percent: float, other: float, false_alarm: float) -> bool:
 
     The judge's own arithmetic (reports/judge/statistics/tracing.py), which may not be imported; a test compares them.
     """
-    from scipy.stats import binom
+    from scipy.special import bdtr, bdtrik  # scipy.stats, which the judge uses, takes seconds to import
+
+    def quantile(share: float) -> int:
+        below: int = max(0, math.ceil(bdtrik(false_alarm / 2, n, share)) - 1)
+        return below if float(bdtr(below, n, share)) >= false_alarm / 2 else below + 1
 
     p, q = percent / 100, other / 100
-    low, high = binom.ppf(false_alarm / 2, n, p), n - binom.ppf(false_alarm / 2, n, 1 - p)
-    return bool(binom.cdf(high, n, q) - binom.cdf(low - 1, n, q) <= 1 - POWER)
+    low, high = quantile(p), n - quantile(1 - p)
+    return bool(bdtr(high, n, q) - (bdtr(low - 1, n, q) if low else 0.0) <= 1 - POWER)
 
 
 def _calls(question: Question) -> dict[str, Call]:

@@ -28,9 +28,11 @@ def not_injected(record: CaseRecord) -> bool:
 
 
 def best(told: Attainability, target: Target) -> str:
-    """What the settings allow, as it is read: "the settings allow 345.0 s at best, allowed < 300 s: <why>"."""
-    floor = "it never" if told.floor is None else figure(Interval(told.floor, told.floor), target.unit) + " at best"
-    return f"the settings allow {floor}, allowed {target.allowed}: {told.bound_by}"
+    """What the settings allow, as it is read: "the settings allow 345.0 s at best, not < 300 s: <why>"."""
+    if told.floor is None:
+        return f"the settings never allow {target.allowed}: {told.bound_by}"
+    shown = figure(Interval(told.floor, told.floor), target.unit)
+    return f"the settings allow {shown} at best, not {target.allowed}: {told.bound_by}"
 
 
 def weighed(record: CaseRecord, target: Target, outcome: Outcome, reason: str, fix: str) -> tuple[Outcome, str, str]:

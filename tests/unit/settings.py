@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import cache
 from typing import Any
 
 import yaml
 
 from deploy.paths import DEPLOY
 from experiments import catalogue, documents, plan, weaken
+from experiments.attainability.alerting import LOADER
 from experiments.attainability.model import Attainability, Settings, Unread
+from experiments.catalogue import Experiment
+from experiments.documents import Document
 
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 # (file below deploy/, namespace where its kustomization gives one)
@@ -34,8 +38,9 @@ FILES = (
 )
 
 
+@cache
 def recorded() -> list[dict[str, Any]]:
-    """Every object that a check may ask for, as it is on the untouched platform."""
+    """Every object that a check may ask for, as it is on the untouched platform. Shared: changes are made to copies."""
     found = [*_of_files(), *_nodes(), _controller_manager(), *_alerting(), *_data()]
     found += [_endpoints("shop", "app", 3), _endpoints("istio-system", "istio-ingressgateway", 1)]
     operator = yaml.safe_load((DEPLOY / "istio/control_plane/operator.yaml").read_text())
@@ -92,9 +97,7 @@ def weakened(objects: list[dict[str, Any]], control: weaken.Weakening) -> list[d
 
 def planned(objects: list[dict[str, Any]], target: str, **configuration: Any) -> Attainability:
     """What the plan says of one target; `configuration` changes the document's."""
-    names = [name for name in catalogue.names() if target in catalogue.find(name).targets]
-    experiment = catalogue.find(names[0])
-    document = documents.load(experiment.path, experiment.name)
+    experiment, document = _of_target(target)
     changed_document = document.model_copy(
         update={"configuration": document.configuration.model_copy(update=configuration)}
     )
@@ -102,10 +105,16 @@ def planned(objects: list[dict[str, Any]], target: str, **configuration: Any) ->
     return next(answer for answer in answers if answer.target == target)
 
 
+@cache
+def _of_target(target: str) -> tuple[Experiment, Document]:
+    experiment = next(each for each in map(catalogue.find, catalogue.names()) if target in each.targets)
+    return experiment, documents.load(experiment.path, experiment.name)
+
+
 def _of_files() -> list[dict[str, Any]]:
     found = []
     for name, namespace in FILES:
-        for each in yaml.safe_load_all((DEPLOY / name).read_text()):
+        for each in yaml.load_all((DEPLOY / name).read_text(), Loader=LOADER):
             if each and namespace:
                 each["metadata"]["namespace"] = namespace
             found += [each] if each else []

@@ -59,6 +59,7 @@ def test_a_control_puts_its_target_out_of_reach(untouched: Any, name: str, contr
 )
 def test_the_floor_is_not_above_what_was_measured(untouched: Any, target: str, floor: float, measured: float) -> None:
     answer = settings.planned(untouched, target)
+    assert answer.floor is not None
     assert answer.floor == pytest.approx(floor, abs=0.05)
     assert answer.floor <= measured
 

@@ -145,7 +145,7 @@ def load(duration_s: float) -> dict[str, Any]:
     names = ("gateway", "us-east-1a", "us-east-1b", "us-east-1c")
     orders = {"orders": {"url": "/orders", "rate_hz": 3, "method": "POST"}}
     inside = {f"orders-{name}": {"url": "/orders", "zone": name, "rate_hz": 1, "method": "POST"} for name in names[1:]}
-    browse = {name: "/browse" for name in names}
+    browse = dict.fromkeys(names, "/browse")
     return {"rate_hz": 5, "duration_s": duration_s, "callers": {**browse, **orders, **inside}}
 
 
@@ -216,7 +216,7 @@ def test_a_rate_on_another_route_or_in_another_namespace_is_none(objects: Any) -
 
 
 def test_a_trace_without_its_tags_or_with_its_headers_removed_is_broken(objects: Any) -> None:
-    tags = {"experiment.run": {}, "experiment.request": {}, "cluster": {}, "node": {}}
+    tags: Any = {"experiment.run": {}, "experiment.request": {}, "cluster": {}, "node": {}}
     few = changed(objects, "Telemetry", "mesh-default", {"spec": {"tracing": [{"customTags": tags}]}})
     answer = planned(few, "trace.propagation")
     assert (answer.floor, answer.fix) == (60, "customTags: tier")

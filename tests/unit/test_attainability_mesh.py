@@ -157,7 +157,7 @@ def test_a_service_that_publishes_dead_endpoints_waits_for_their_deletion(
     patched = without_retries(without_gateway_in_zone(objects))
     patched = changed(patched, "DestinationRule", "app", {"spec": {"trafficPolicy": {"outlierDetection": None}}})
     patched = changed(patched, "Service", "app", {"spec": {"publishNotReadyAddresses": True}})
-    toleration = {"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute"}
+    toleration: dict[str, Any] = {"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute"}
     toleration |= {} if tolerated_s is None else {"tolerationSeconds": tolerated_s}
     patched = changed(patched, "Deployment", "app", {"spec": {"template": {"spec": {"tolerations": [toleration]}}}})
     answer = planned(patched, "ha.failover_traffic")
