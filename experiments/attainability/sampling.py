@@ -101,7 +101,7 @@ def _calls(question: Question) -> dict[str, Call]:
 
 def _count(question: Question, call: Call, duration_s: float | None = None) -> int:
     """How many of a caller's requests count: those after its connections are warm."""
-    plan, warm_up_s = question.traffic, question.target.parameters.get("warm_up_s", 0)
+    plan, warm_up_s = question.traffic, float(question.target.parameters.get("warm_up_s", 0))
     return math.floor((call.rate_hz or plan.rate_hz) * ((duration_s or plan.duration_s) - warm_up_s))
 
 
