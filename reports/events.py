@@ -221,7 +221,7 @@ class Attainability:
 
     Attributes:
         attainable: None when that was not known.
-        floor: the best figure that they allow, in the target's unit; None when none follows from them, or never.
+        floor: the best figure that they allow; None when none follows from them, or never.
         bound_by: the object, field and value that decide.
         fix: the smallest change that would bring the target within reach.
     """
@@ -230,6 +230,9 @@ class Attainability:
     t: float
     target: str
     attainable: bool | None
+    limit: float
+    unit: str
+    relation: str
     floor: float | None = None
     bound_by: str = ""
     fix: str = ""

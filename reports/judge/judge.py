@@ -101,7 +101,7 @@ def _measured(record: CaseRecord, target: Target, statistic: Statistic) -> Verdi
         reason = "; ".join(broken.reason for broken in measurement.broken)
     if outcome is Outcome.PASSED and (later := aftermath(record)):
         outcome, reason, fix = later[0].outcome, f"{later[0].reason}; {reason}", later[0].fix
-    outcome, reason, fix = weighed(record, target, outcome, reason, fix)
+    outcome, reason, fix = weighed(record, target.id, outcome, reason, fix)
     return _of(
         record,
         target,

@@ -40,8 +40,8 @@ type Check = Callable[[CaseRecord, Target, Statistic], Iterator[Finding]]
 
 def findings(record: CaseRecord, target: Target, statistic: Statistic) -> tuple[Finding, ...]:
     """Every reason why this record must not be measured; none means that a figure can be believed."""
-    if not_injected(record) and (told := out_of_reach(record, target)):
-        return (_inconclusive(f"not attainable, so nothing was injected: {best(told, target)}", told.fix),)
+    if not_injected(record) and (told := out_of_reach(record, target.id)):
+        return (_inconclusive(f"not attainable, so nothing was injected: {best(told)}", told.fix),)
     return tuple(finding for check in _CHECKS for finding in check(record, target, statistic))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.cluster import Cluster
 from deploy.errors import Problem
-from experiments import __main__, catalogue, documents, guard, plan, runner, undo, weaken
+from experiments import __main__, account, catalogue, documents, guard, plan, runner, undo, weaken
 from experiments.attainability import live, registry
 from experiments.attainability.model import Target, Unread
 from experiments.record import Recorder, read_lines
@@ -122,6 +122,7 @@ def run(monkeypatch: Any, tmp_path: Any) -> Any:
         done.append("weakened")
         yield
 
+    monkeypatch.setenv(account.OWN_RIGHTS, "1")
     monkeypatch.setattr(undo, "heal", lambda *_: [])
     monkeypatch.setattr(guard, "pin", lambda _: "")
     monkeypatch.setattr(guard, "permit", lambda _: None)

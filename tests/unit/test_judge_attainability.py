@@ -41,8 +41,9 @@ def measured(event: dict[str, Any], *, failing: bool = False) -> Case:
 
 
 def test_the_event_is_read_and_may_say_more() -> None:
-    event = parse_event('{"kind": "attainability", "t": 1, "target": "a.b", "attainable": null, "unit": "s"}')
-    assert event == Attainability("attainability", 1, "a.b", attainable=None)
+    line = '{"kind": "attainability", "t": 1, "target": "a.b", "attainable": null, "limit": 9, "unit": "s", '
+    event = parse_event(line + '"relation": "<", "floor": null, "wall": 2}')
+    assert event == Attainability("attainability", 1, "a.b", attainable=None, limit=9, unit="s", relation="<")
 
 
 @pytest.mark.parametrize(("floor", "words"), [(None, "never allow"), (345.0, "allow 345.0 s at best, not")])
