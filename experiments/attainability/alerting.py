@@ -110,7 +110,8 @@ def feeds(rule: Mapping[str, Any]) -> list[Feed]:
 @bounds("availability_alert_s")
 def availability(question: Question) -> Attainability:
     """From the fault: the kubelet has to notice first."""
-    deployment = question.settings.get("Deployment", *question.entry)
+    fault = question.arguments("make_unready")
+    deployment = question.settings.get("Deployment", fault["namespace"], fault["app"])
     containers = deployment["spec"]["template"]["spec"]["containers"] if deployment else [{}]
     noticed_s = max(notices_s(container.get("readinessProbe") or {}) for container in containers)
     return _answer(question, noticed_s, READY_AGAIN_S)

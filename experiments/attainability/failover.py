@@ -10,7 +10,7 @@ from typing import Any
 from experiments.attainability import mesh, nodes
 from experiments.attainability.durations import seconds
 from experiments.attainability.ejection import until_ejected_s
-from experiments.attainability.mesh import Client
+from experiments.attainability.mesh import Client, Route
 from experiments.attainability.model import Attainability, Item, Question, named
 from experiments.attainability.registry import bounds
 from experiments.traffic import GATEWAY
@@ -41,6 +41,7 @@ class Zone:
 
     Attributes:
         hosts: endpoints of the host in each zone.
+        route: by which callers come to it.
     """
 
     namespace: str
@@ -48,6 +49,7 @@ class Zone:
     dead: str
     hosts: Mapping[str, int]
     rule: Item | None
+    route: Route | None
 
     @property
     def host(self) -> str:
@@ -58,11 +60,14 @@ class Zone:
 @bounds("traffic_recovery_s")
 def traffic(question: Question) -> Attainability:
     """The quickest way out for each caller outside the zone, and of those callers the slowest."""
-    settings, configuration = question.settings, question.document.configuration
-    namespace, app = question.entry
+    settings = question.settings
+    call = next(iter(question.traffic.callers.values()))
+    route = mesh.route_of(settings, call)
+    app, namespace = (route.host if route else mesh.call_host(call.url)).split(".")[:2]
     hosts = mesh.endpoints(settings, namespace, app)
     rule = mesh.rule_of(settings, mesh.host_name(namespace, app))
-    zone = Zone(namespace, app, str((configuration.model_extra or {})["zone"]), hosts, rule)
+    dead = str((question.document.configuration.model_extra or {})["zone"])
+    zone = Zone(namespace, app, dead, hosts, rule, route)
     gateways = mesh.endpoints(settings, *mesh.INGRESS)
     living = [client for client in mesh.clients(question.traffic, gateways) if client.zone != zone.dead]
     figures = {client.name: min(_ways_out(question, zone, client), key=lambda way: way.after_s) for client in living}
@@ -85,18 +90,12 @@ def _ways_out(question: Question, zone: Zone, client: Client) -> Iterator[WayOut
 def _attempt(question: Question, zone: Zone) -> tuple[float, WayOut]:
     """How long one attempt at a silent replica takes until it counts as failed, and whether another one follows."""
     plan = question.traffic
-    call = next(iter(plan.callers.values()))
-    found = mesh.route_of(question.settings, zone.host, call.method, mesh.path_of(call.url))
-    service, route = found or (None, {})
-    where = (
-        f"{named(service)} route {route.get('name', 'without name')}"
-        if service
-        else f"no VirtualService for {zone.host}"
-    )
-    retries: Mapping[str, Any] = route.get("retries") or {}
+    rule = zone.route.rule if zone.route else {}
+    where = zone.route.words if zone.route else f"no VirtualService for {zone.host}"
+    retries: Mapping[str, Any] = rule.get("retries") or {}
     connection = (mesh.policy(zone.rule).get("connectionPool") or {}).get("tcp") or {}
     connect_s = seconds(connection.get("connectTimeout", CONNECT_S))
-    given_up = [seconds(text) for text in (retries.get("perTryTimeout"), route.get("timeout")) if text]
+    given_up = [seconds(text) for text in (retries.get("perTryTimeout"), rule.get("timeout")) if text]
     attempt_s = min([connect_s, *(each for each in given_up if 0 < each < plan.timeout_s)])
     per_try_s = seconds(retries.get("perTryTimeout") or 0)
     fix = f"retries in {where}: attempts 2, perTryTimeout below {plan.timeout_s / 2:g}s, retryOn with reset"

@@ -11,10 +11,11 @@ from typing import Any
 
 from deploy.cluster import ZONE
 from experiments.attainability.model import Item, Settings, named
-from experiments.traffic import GATEWAY, Plan
+from experiments.traffic import GATEWAY, Call, Plan
 
 REGION = "topology.kubernetes.io/region"
 SERVICE = "kubernetes.io/service-name"
+MESH = "mesh"  # among the gateways of a VirtualService: the sidecars
 INGRESS = ("istio-system", "istio-ingressgateway")
 # The most that one of Locust's users asks for: it waits 0.7 s on average, and every fifth task is two requests.
 USER_HZ = 1.7
@@ -43,6 +44,24 @@ class Obstacle:
     fix: str
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A rule of a VirtualService."""
+
+    service: Item
+    rule: dict[str, Any]
+
+    @property
+    def host(self) -> str:
+        """Where it leads: the first destination."""
+        return str(self.rule["route"][0]["destination"]["host"])
+
+    @property
+    def words(self) -> str:
+        """How a reader finds it."""
+        return f"{named(self.service)} route {self.rule.get('name', '-')}"
+
+
 def host_name(namespace: str, name: str) -> str:
     """Returns the name by which the mesh knows a Service."""
     return f"{name}.{namespace}.svc.cluster.local"
@@ -51,6 +70,11 @@ def host_name(namespace: str, name: str) -> str:
 def path_of(url: str) -> str:
     """Returns the path of a caller's URL, which may be a path alone."""
     return "/" + url.rpartition("://")[2].partition("/")[2]
+
+
+def call_host(url: str) -> str:
+    """Returns the host of a caller's URL without its port, "" for a path alone."""
+    return url.rpartition("://")[2].partition("/")[0].partition(":")[0]
 
 
 def endpoints(settings: Settings, namespace: str, service: str) -> dict[str, int]:
@@ -81,8 +105,12 @@ def rule_of(settings: Settings, host: str) -> Item | None:
 
 
 def _full(rule: Item) -> str:
-    name = str(rule["spec"]["host"])
-    return name if "." in name or "*" in name else host_name(rule["metadata"]["namespace"], name)
+    return _absolute(str(rule["spec"]["host"]), rule)
+
+
+def _absolute(name: str, item: Item) -> str:
+    """A short name is one of the object's own namespace."""
+    return name if "." in name or "*" in name else host_name(item["metadata"]["namespace"], name)
 
 
 def policy(rule: Item | None) -> dict[str, Any]:
@@ -149,13 +177,31 @@ def _covers(pattern: str, locality: str) -> bool:
     return fnmatch(locality, pattern if pattern.endswith("*") else pattern.rstrip("/") + "/*")
 
 
-def route_of(settings: Settings, host: str, method: str, path: str) -> tuple[Item, dict[str, Any]] | None:
-    """Returns the first route to a host that takes a call, and the VirtualService (or delegate) it stands in."""
+def route_of(settings: Settings, call: Call) -> Route | None:
+    """Returns where a call goes, from the gateway or from inside the mesh: through delegates to the first fitting rule."""
     for service in settings.of("VirtualService"):
-        for route in service["spec"].get("http") or []:
-            leads = any(each["destination"]["host"] == host for each in route.get("route") or [])
-            if leads and _takes(route, method, path):
-                return service, route
+        if _is_asked(service, call) and (found := _followed(settings, service, call)):
+            return found
+    return None
+
+
+def _is_asked(service: Item, call: Call) -> bool:
+    gateways = service["spec"].get("gateways") or [MESH]
+    if call.zone is None:
+        return any(each != MESH for each in gateways)
+    names = (_absolute(name, service) for name in service["spec"].get("hosts") or [])
+    return MESH in gateways and any(fnmatch(call_host(call.url), name) for name in names)
+
+
+def _followed(settings: Settings, service: Item, call: Call) -> Route | None:
+    for rule in service["spec"].get("http") or []:
+        if not _takes(rule, call.method, path_of(call.url)):
+            continue
+        if delegate := rule.get("delegate"):
+            namespace = delegate.get("namespace") or service["metadata"]["namespace"]
+            following = settings.get("VirtualService", namespace, delegate["name"])
+            return _followed(settings, following, call) if following else None
+        return Route(service, rule)
     return None
 
 

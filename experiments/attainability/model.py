@@ -101,12 +101,6 @@ class Question:
         """The callers of the document; it must have some."""
         return Plan.model_validate(self.document.configuration.traffic)
 
-    @property
-    def entry(self) -> tuple[str, str]:
-        """Namespace and name of the tier that callers call: the first that is watched."""
-        namespace, (tier, *_) = next(iter(self.document.configuration.watch.items()))
-        return namespace, tier
-
     def arguments(self, function: str) -> dict[str, Any]:
         """Returns the arguments of the first activity of the method that calls a function.
 

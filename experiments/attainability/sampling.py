@@ -148,8 +148,8 @@ def _untagged(settings: Settings, calls: Mapping[str, Call], tags: tuple[str, ..
 def _critical(question: Question, call: Call) -> tuple[float, str]:
     """The rate of a caller's route: Envoy takes a route's own before that of its connection manager."""
     settings, (namespace, context) = question.settings, _place(call)
-    found = mesh.route_of(settings, mesh.host_name(*question.entry), call.method, mesh.path_of(call.url))
-    name = found[1].get("name") if found else None
+    found = mesh.route_of(settings, call)
+    name = found.rule.get("name") if found else None
     rates = [
         (percent, f"{named(item)}, {context}, route {name}: {percent:g} %")
         for where in dict.fromkeys((ROOT, namespace))

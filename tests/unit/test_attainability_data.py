@@ -12,6 +12,7 @@ from reports.judge.registry import Inconclusive
 from reports.judge.statistics import tracing
 from tests.unit.settings import changed, item, planned, recorded, without
 
+APP = "http://app.shop.svc.cluster.local:8080"
 EVERY_HALF_HOUR = {"spec": {"schedule": "*/30 * * * *"}}
 
 
@@ -144,7 +145,9 @@ def test_where_nobody_says_a_rate_it_is_one_percent(objects: Any) -> None:
 def load(duration_s: float) -> dict[str, Any]:
     names = ("gateway", "us-east-1a", "us-east-1b", "us-east-1c")
     orders = {"orders": {"url": "/orders", "rate_hz": 3, "method": "POST"}}
-    inside = {f"orders-{name}": {"url": "/orders", "zone": name, "rate_hz": 1, "method": "POST"} for name in names[1:]}
+    inside = {
+        f"orders-{name}": {"url": f"{APP}/orders", "zone": name, "rate_hz": 1, "method": "POST"} for name in names[1:]
+    }
     browse = dict.fromkeys(names, "/browse")
     return {"rate_hz": 5, "duration_s": duration_s, "callers": {**browse, **orders, **inside}}
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from experiments.attainability import mesh
-from tests.unit.settings import ZONES, changed, item, planned, recorded, weakened, without
+from experiments.traffic import Call
+from tests.unit.settings import ZONES, changed, item, planned, recorded, settings, weakened, without
 
 
 @pytest.fixture(scope="module")
@@ -211,3 +212,43 @@ def test_weakened_objects_are_copies(objects: Any) -> None:
     control = weaken.load(catalogue.find("mesh/mtls").control_file("permissive"))
     weakened(objects, control)
     assert planned(objects, "mesh.mtls").attainable is True
+
+
+# ---- where a call goes
+
+
+def virtual_service(name: str, **spec: Any) -> dict[str, Any]:
+    return item("VirtualService", "shop", name, spec=spec)
+
+
+TO_APP = [{"destination": {"host": "app.shop.svc.cluster.local"}}]
+
+
+@pytest.mark.parametrize(
+    ("url", "zone", "method", "found"),
+    [
+        ("/browse", None, "GET", "read"),
+        ("/orders", None, "POST", "order"),
+        ("/orders/7", None, "GET", "other"),
+        ("/release/canary/", None, "GET", "canary"),
+        ("http://app.shop.svc.cluster.local:8080/browse", ZONES[0], "GET", "read"),
+        ("http://api.shop.svc.cluster.local:8080/catalogue", ZONES[0], "GET", "catalogue"),
+        ("http://worker.shop.svc.cluster.local:8080/", ZONES[0], "GET", None),
+    ],
+)
+def test_a_call_is_followed_through_delegates_to_its_rule(
+    objects: Any, url: str, zone: str | None, method: Any, found: str | None
+) -> None:
+    route = mesh.route_of(settings(objects), Call(url=url, zone=zone, method=method))
+    assert (route and route.rule["name"]) == found
+
+
+def test_a_short_host_is_one_of_its_own_namespace_and_a_missing_delegate_leads_nowhere() -> None:
+    inside = Call(url="http://app.shop.svc.cluster.local:8080/", zone=ZONES[0])
+    short = virtual_service("a", hosts=["app"], http=[{"name": "all", "route": TO_APP}])
+    assert mesh.route_of(settings([short]), inside) is not None
+    assert mesh.route_of(settings([short]), Call(url="/", zone=None)) is None  # the gateway does not ask it
+    lost = virtual_service("b", gateways=["shop"], hosts=["*"], http=[{"delegate": {"name": "gone"}}])
+    assert mesh.route_of(settings([lost]), Call(url="/", zone=None)) is None
+    picky = virtual_service("c", hosts=["app"], http=[{"match": [{"headers": {"x": {"exact": "1"}}}], "route": TO_APP}])
+    assert mesh.route_of(settings([picky]), inside) is None
