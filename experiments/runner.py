@@ -20,7 +20,7 @@ from types import FrameType
 from deploy.cluster import Cluster
 from deploy.errors import Problem
 from deploy.paths import ROOT
-from experiments import account, catalogue, documents, guard, leash, undo, weaken
+from experiments import account, catalogue, documents, guard, leash, plan, undo, weaken
 from experiments.catalogue import Experiment
 from experiments.ledger import Ledger
 from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, now
@@ -53,6 +53,9 @@ def environment(cluster: Cluster, case: Path) -> dict[str, str]:
 def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster | None = None) -> Path:
     """Runs an experiment once, with a negative control if one is named, and returns the case's folder.
 
+    What the settings allow is asked and recorded first. Nothing is injected where every target is out of reach; with a
+    negative control it always is, because its protection is taken away on purpose, and after that question.
+
     Raises:
         Problem: it could not be run, or what it left behind could not be undone.
         KeyboardInterrupt: the user stopped it; everything is undone by then.
@@ -78,6 +81,8 @@ def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster |
         started=now(),
     )
     try:
+        if plan.recorded(experiment, document, control, cluster, recorder):
+            return recorder.folder
         with ExitStack() as stack:
             case = recorder.folder.name
             if control:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from reports.events import FaultIntent, FaultProof, FaultStarted, Pressure, Weakening
 from reports.journal import Activity
+from reports.judge.attainability import best, not_injected, out_of_reach
 from reports.judge.faults import cut_zones, fault_windows, unhealed, witnesses
 from reports.judge.registry import Inconclusive, Statistic
 from reports.model import Outcome, Target
@@ -39,6 +40,8 @@ type Check = Callable[[CaseRecord, Target, Statistic], Iterator[Finding]]
 
 def findings(record: CaseRecord, target: Target, statistic: Statistic) -> tuple[Finding, ...]:
     """Every reason why this record must not be measured; none means that a figure can be believed."""
+    if not_injected(record) and (told := out_of_reach(record, target.id)):
+        return (_inconclusive(f"not attainable, so nothing was injected: {best(told)}", told.fix),)
     return tuple(finding for check in _CHECKS for finding in check(record, target, statistic))
 
 
