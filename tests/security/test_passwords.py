@@ -23,7 +23,7 @@ GUESSED, NONE = "guessed", ""
 READ = "IFS= read -r given; exec 2>&1; "
 PSQL = READ + (
     'unset PGPASSWORD; [ -z "$given" ] || export PGPASSWORD="$given"; psql --no-password --no-psqlrc -qtA '
-    '-c "SELECT 1" "host=postgres.data.svc.cluster.local user=$1 dbname=$2 connect_timeout=10" || true'
+    '-c "SELECT 1" "host=$1 user=$2 dbname=$3 connect_timeout=10" || true'
 )
 REDIS = READ + (
     'unset REDISCLI_AUTH; [ -z "$given" ] || export REDISCLI_AUTH="$given"; redis-cli -h "$1" -p "$2" PING || true'
@@ -33,6 +33,7 @@ OPENSEARCH = READ + (
     '--show-error --max-time 15 --cacert "$ES_TLS_CA" --output /dev/null --write-out "%{http_code}" "$ES_SERVER_URLS"'
 )
 PGBACKREST = READ + 'export "$1=$given"; pgbackrest --stanza=shop info || true'
+PRIMARY, SOCKET = "postgres.data.svc.cluster.local", "/run/postgresql"
 ROLES = {"superuser": "postgres", "replication": "replication", "monitoring": "monitoring"}
 OWNERS = {"shop": "shop", "backup": "backup"}
 DATABASES = [(role, name, "postgres") for role, name in ROLES.items()] + [(r, n, "shop") for r, n in OWNERS.items()]
@@ -50,10 +51,17 @@ def told(asker: Hands, password: str, script: str, *words: str) -> tuple[str, st
 @pytest.mark.parametrize(("role", "name", "database"), DATABASES, ids=[name for _, name, _ in DATABASES])
 def test_postgresql_lets_in_the_right_password_only(kind_cluster: Cluster, role: str, name: str, database: str) -> None:
     asker = Hands(kind_cluster, "data", "postgres-0", "postgres")
-    right, wrong, none = told(asker, f"{role}-password", PSQL, name, database)
+    right, wrong, none = told(asker, f"{role}-password", PSQL, PRIMARY, name, database)
     assert right == "1"
     assert f'password authentication failed for user "{name}"' in wrong
     assert "no password supplied" in none
+
+
+@pytest.mark.control
+def test_a_door_without_a_lock_is_noticed(kind_cluster: Cluster) -> None:
+    # Inside its own container PostgreSQL knows its system's user by the socket and asks for no password.
+    asker = Hands(kind_cluster, "data", "postgres-0", "postgres")
+    assert told(asker, "superuser-password", PSQL, SOCKET, "postgres", "postgres") == ("1", "1", "1")
 
 
 @pytest.mark.parametrize("port", [6379, 26379], ids=["redis", "sentinel"])
