@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from reports.surroundings import Baseline, Collected
 from reports.traces import Trace, TraceSearch
 
 
@@ -250,6 +251,8 @@ type Event = (
     | RecoveryPoint
     | RowsRead
     | Alert
+    | Collected
+    | Baseline
     | Note
     | Unknown
 )
@@ -272,6 +275,8 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "recovery_point": TypeAdapter(RecoveryPoint),
     "rows_read": TypeAdapter(RowsRead),
     "alert": TypeAdapter(Alert),
+    "collected": TypeAdapter(Collected),
+    "baseline": TypeAdapter(Baseline),
     "note": TypeAdapter(Note),
 }
 _UNKNOWN = TypeAdapter(Unknown)

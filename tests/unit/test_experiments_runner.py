@@ -32,11 +32,12 @@ PARENT = """
 import pathlib, sys
 from types import SimpleNamespace
 from experiments import runner
+from experiments.record import Recorder
 here = pathlib.Path(sys.argv[1])
 runner.chaos_program = lambda: here / "chaos"
-runner.environment = lambda cluster, case: {}
+runner.child_environment = lambda cluster, case: {}
 experiment = SimpleNamespace(name="mesh/ejection", path=here / "document.yaml")
-runner._chaos(experiment, None, here, None)
+runner._chaos(experiment, None, Recorder(here), None)
 """
 
 
@@ -64,7 +65,7 @@ def test_the_child_sees_one_cluster_and_no_proxies(monkeypatch: Any, tmp_path: A
     monkeypatch.setenv(guard.PINNED, "address|uid")
     monkeypatch.setenv("RESILIENCE_SEED", "7")
     cluster: Any = SimpleNamespace(name="c", kubeconfig=tmp_path / "kubeconfig", context="kind-c")
-    seen = runner.environment(cluster, tmp_path)
+    seen = runner.child_environment(cluster, tmp_path)
     assert (
         not {"HTTPS_PROXY", "http_proxy", "KUBERNETES_VERIFY_SSL", "CHAOSTOOLKIT_IN_POD", "SECRET_TOKEN"} & seen.keys()
     )
