@@ -123,7 +123,7 @@ def take(cluster: Cluster) -> Facts:
     autoscaled = _autoscaled(objects["HorizontalPodAutoscaler"])
     for kind, items in objects.items():
         facts |= {f"{kind} {where(item)}": object_facts(kind, item, autoscaled) for item in _declared(items)}
-    return facts | {f"open fault {entry.id}": entry.fault for entry in Ledger.of(cluster.name).open()}
+    return facts | {f"open fault {entry.id}": [entry.fault] for entry in Ledger.of(cluster.name).open()}
 
 
 def node_facts(node: Object) -> Facts:
@@ -166,12 +166,20 @@ def _autoscaled(autoscalers: list[Object]) -> frozenset[str]:
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Returns, in words, what is not what it was."""
+    """Returns, in words, what is not what it was; nothing of what may be secret."""
     found = [f"{what} is gone" for what in sorted(before.keys() - after.keys())]
-    found += [f"{what} is new: {_short(after[what])}" for what in sorted(after.keys() - before.keys())]
+    found += [f"{what} is new{_told(after[what])}" for what in sorted(after.keys() - before.keys())]
     for what in sorted(before.keys() & after.keys()):
-        found += [f"{what}: {change}" for change in _changes(before[what], after[what])]
+        if what.partition(" ")[0] in DIGESTED:
+            found += [f"{what}: its content changed"] if before[what] != after[what] else []
+        else:
+            found += [f"{what}: {change}" for change in _changes(before[what], after[what])]
     return found
+
+
+def _told(facts: Any) -> str:
+    """Returns what there is to say of a new fact; an object speaks for itself."""
+    return f": {_short(facts)}" if isinstance(facts, list) else ""
 
 
 def _changes(before: Any, after: Any, path: str = "") -> Iterator[str]:
