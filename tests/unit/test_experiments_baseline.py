@@ -112,8 +112,8 @@ RESIDUE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         "HorizontalPodAutoscaler shop/app: spec.maxReplicas was 30, is 12",
     ),
     "a debug pod": (lambda w: w.update(Pod=[item("Pod", "shop", "debug", spec={})]), "Pod shop/debug is new"),
-    "a setting": (lambda w: first(w, "ConfigMap")["data"].update(a="2"), "ConfigMap data/settings: its content changed"),
-    "a password": (lambda w: first(w, "Secret")["data"].update(key="YmFy"), "Secret data/password: its content changed"),
+    "a setting": (lambda w: first(w, "ConfigMap")["data"].update(a="2"), "ConfigMap data/settings: its content"),
+    "a password": (lambda w: first(w, "Secret")["data"].update(key="YmFy"), "Secret data/password: its content"),
 }
 
 
@@ -131,7 +131,9 @@ def test_residue_is_noticed(world: dict[str, Any], name: str) -> None:
 def test_an_open_fault_is_noticed(world: dict[str, Any]) -> None:
     before = baseline.take(CLUSTER)
     entry = Ledger.of("baseline").intend("zone a is frozen", {"undo": "unpause-node", "node": "w1"})
-    assert baseline.differences(before, baseline.take(CLUSTER)) == [f"open fault {entry.id} is new: ["zone a is frozen"]"]
+    assert baseline.differences(before, baseline.take(CLUSTER)) == [
+        f'open fault {entry.id} is new: ["zone a is frozen"]'
+    ]
 
 
 CHURN: dict[str, Callable[[dict[str, Any]], object]] = {
