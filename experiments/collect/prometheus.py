@@ -1,26 +1,25 @@
-"""Prometheus' ranges over a case's time: a short list of queries for each area, in queries.yaml."""
+"""Prometheus' ranges over a case's time: a short list of queries for each area, in queries.toml."""
 
 from __future__ import annotations
 
 import time
+import tomllib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from experiments.collect.scene import Scene
 from experiments.drivers.monitoring import Monitoring
 
-QUERIES = Path(__file__).with_name("queries.yaml")
+QUERIES = Path(__file__).with_name("queries.toml")
 EVERY = "every"  # the queries of all areas
 STEP_S = 15.0  # Prometheus scrapes as often
 
 
 def queries(area: str) -> dict[str, str]:
     """Returns the queries of an area by name, those of all areas among them."""
-    known = yaml.safe_load(QUERIES.read_text())
+    known = tomllib.loads(QUERIES.read_text())
     return {**known[EVERY], **known.get(area, {})}
 
 

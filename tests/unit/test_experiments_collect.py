@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from experiments import collect, runner
+from experiments import catalogue, collect, pods, runner
 from experiments.collect import envoy, kubernetes, prometheus, velero
 from experiments.collect.scene import Scene
 from experiments.documents import Document
 from experiments.record import Recorder, read_lines
-from reports.events import Collected, parse_event
+from reports.events import parse_event
 from reports.record import is_case, read_case
+from reports.surroundings import Collected
 
 
 def scene(folder: Path, area: str = "mesh", **more: Any) -> Scene:
@@ -72,8 +73,12 @@ def test_it_is_collected_after_a_case_that_failed_as_well(tmp_path: Path, monkey
 
 def test_events_of_the_cases_time_are_kept_oldest_first() -> None:
     about = {"kind": "Pod", "namespace": "shop", "name": "app-1"}
-    base = {"metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"}, "involvedObject": about, "reason": "Killing"}
-    events = [
+    base: dict[str, Any] = {
+        "metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"},
+        "involvedObject": about,
+        "reason": "Killing",
+    }
+    events: list[dict[str, Any]] = [
         {**base, "lastTimestamp": "2026-01-01T00:00:30Z", "message": "late", "count": 3, "type": "Normal"},
         {**base, "lastTimestamp": "2026-01-01T00:00:09Z", "message": "before the case"},
         {**base, "eventTime": "2026-01-01T00:00:20.5Z", "series": {"lastObservedTime": "2026-01-01T00:00:25Z"}},
@@ -125,7 +130,7 @@ def test_proxies_of_callers_gateways_and_watched_tiers_are_asked(
         running = {"running": True, "sidecar": namespace != "istio-system"}
         return [SimpleNamespace(namespace=namespace, name=selector.partition("=")[2], **running)]
 
-    monkeypatch.setattr(envoy.pods, "find", find)
+    monkeypatch.setattr(pods, "find", find)
     asked = envoy.questions(scene(tmp_path, watch={"shop": ["app", "api"]}, zones=["us-east-1a"]))
     names = {"istio-system/istio-ingressgateway", "callers/caller-us-east-1a", "shop/app", "shop/api"}
     assert set(asked) == names
@@ -143,7 +148,8 @@ def test_velero_is_asked_about_recoveries_only(tmp_path: Path) -> None:
 
 
 def test_each_area_has_its_queries_and_those_of_all(tmp_path: Path) -> None:
-    areas = {path.parent.name for path in Path("experiments").glob("*/*.yaml")} - {"collect"}
+    areas = {name.partition("/")[0] for name in catalogue.names()}
+    assert len(areas) >= 5
     for area in areas:
         assert set(prometheus.queries(area)) > set(prometheus.queries("none")) > {"alerts", "targets_down"}
 

@@ -1,7 +1,5 @@
 """What a node says is left on it: rules, queues and callers that are nobody's own."""
 
-from typing import Any
-
 import pytest
 
 from experiments.drivers import docker_nodes, node_state
@@ -62,8 +60,13 @@ def test_what_was_left_is_told(added: str, section: str, told: str) -> None:
 
 
 def test_a_paused_node_is_not_asked_and_a_node_elsewhere_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Any] = []
+    asked: list[str] = []
+
+    def run_on(nodes: list[str], _: str) -> dict[str, str]:
+        asked.extend(nodes)
+        return dict.fromkeys(nodes, "")
+
     monkeypatch.setattr(docker_nodes, "states", lambda: {"w1": "running", "w2": "paused", "else": "running"})
-    monkeypatch.setattr(docker_nodes, "run_on", lambda nodes, _: asked.extend(nodes) or dict.fromkeys(nodes, ""))
+    monkeypatch.setattr(docker_nodes, "run_on", run_on)
     assert node_state.look(["w1", "w2", "in-a-cloud"]) == {"w1": {}, "w2": {"container": ["paused"]}}
     assert asked == ["w1"]

@@ -132,10 +132,11 @@ def test_every_secret_that_the_suite_keeps_is_known_to_the_redactor(
 def test_a_whole_object_is_the_ledgers_business_and_not_the_records(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from experiments import guard
     from experiments.actions import fault
     from experiments.ledger import Ledger
 
-    monkeypatch.setattr(fault.guard, "permit", lambda _: None)
+    monkeypatch.setattr(guard, "permit", lambda _: None)
     session: Any = SimpleNamespace(
         cluster=None, recorder=Recorder(tmp_path / "case"), ledger=Ledger(tmp_path / "ledger.ndjson")
     )
