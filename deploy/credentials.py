@@ -48,16 +48,24 @@ def of(cluster: Cluster) -> dict[str, str]:
 def known(name: str) -> list[str]:
     """Returns every secret that the suite keeps of a cluster, in plain text; [] for one that has no state here.
 
-    Passwords, private keys, and what the kubeconfig (RESILIENCE_KUBECONFIG, if that names one) proves an identity with.
+    Passwords, private keys, and what kubeconfigs (RESILIENCE_KUBECONFIG, if that names one) prove an identity with,
+    the short-lived ones of accounts too.
     """
     state = paths.state(name)
     passwords = state / "credentials.json"
     found = list(json.loads(passwords.read_text()).values()) if passwords.exists() else []
     found += [file.read_text() for file in sorted(state.rglob("*.key"))]
     foreign = os.environ.get("RESILIENCE_KUBECONFIG")
-    for file in {*state.glob("kubeconfig*"), *([Path(foreign)] if foreign else [])}:
+    for file in {*state.glob("kubeconfig*"), *state.glob("accounts/*"), *([Path(foreign)] if foreign else [])}:
         found += _of_kubeconfig(file)
     return [secret for secret in found if secret.strip()]
+
+
+def version(name: str) -> tuple[int, ...]:
+    """Returns what changes when a secret comes or goes: when the folders of a cluster's state were last changed."""
+    state = paths.state(name)
+    folders = (state, state / "certificates", state / "accounts")
+    return tuple(folder.stat().st_mtime_ns for folder in folders if folder.is_dir())
 
 
 def _of_kubeconfig(file: Path) -> Iterator[str]:

@@ -76,10 +76,19 @@ def now() -> dict[str, float]:
     return {"mono": time.monotonic(), "wall": time.time()}
 
 
-@cache
+_secrets: dict[str, set[str]] = {}  # by cluster: what this process has ever known
+
+
 def redactor(cluster: str) -> Redactor:
-    """Returns what cuts the secrets of a cluster out of a record."""
-    return Redactor(credentials.known(cluster))
+    """Returns what cuts the secrets of a cluster out of a record; tokens that ended meanwhile included."""
+    return _redactor(cluster, credentials.version(cluster))
+
+
+@cache
+def _redactor(cluster: str, _version: tuple[int, ...]) -> Redactor:
+    known = _secrets.setdefault(cluster, set())
+    known |= set(credentials.known(cluster))
+    return Redactor(known)
 
 
 def private_folder(folder: Path) -> Path:
@@ -134,8 +143,9 @@ class Recorder:
         path = self.folder / name
         replace_bytes(private_folder(path.parent) / path.name, redactor(self.cluster).scrub(data), mode=0o600)
 
-    def seal(self) -> None:
-        """Cleans what programs that are not ours wrote into the folder (logs), and makes all of it private."""
+    def close(self) -> None:
+        """Says when the case ended, cleans what programs not ours wrote (logs), and makes all of it private."""
+        self.describe(ended=now())
         for path in sorted(self.folder.rglob("*")):
             if path.is_dir():
                 path.chmod(0o700)

@@ -2,7 +2,8 @@
 
 A child process, because Chaos Toolkit handles signals only in a main thread, chaostoolkit-kubernetes reads its
 kubeconfig at import, and a crash must not take the judge with it. Its environment is made, not inherited: no proxies,
-one kubeconfig, one context. Its exit code says nothing (research/style.md §5) and is not looked at.
+one context, and the kubeconfig of the account that its document names instead of ours. Its exit code says nothing
+(research/style.md §5) and is not looked at.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from types import FrameType
 from deploy.cluster import Cluster
 from deploy.errors import Problem
 from deploy.paths import ROOT
-from experiments import baseline, catalogue, documents, environment, guard, undo, weaken
+from experiments import account, baseline, catalogue, documents, guard, undo, weaken
 from experiments.catalogue import Experiment
 from experiments.collect import collected
 from experiments.collect.scene import Scene
+from experiments.environment import write as write_environment
 from experiments.ledger import Ledger
 from experiments.record import CASE_DIR, CLUSTER, CONTROL, Recorder, case_name, now
 from experiments.traffic import Plan
@@ -34,8 +36,8 @@ PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "XDG_STAT
 PASSED_ON_PREFIXES = ("RESILIENCE_", "DOCKER_")
 
 
-def child_environment(cluster: Cluster, case: Path) -> dict[str, str]:
-    """Returns the child's environment: one cluster, one case, no proxies."""
+def environment(cluster: Cluster, case: Path) -> dict[str, str]:
+    """Returns the child's environment: one cluster, as the child may use it, one case, no proxies."""
     kept = {
         name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)
     }
@@ -45,6 +47,8 @@ def child_environment(cluster: Cluster, case: Path) -> dict[str, str]:
         "KUBECONFIG": str(cluster.kubeconfig),
         "KUBERNETES_CONTEXT": cluster.context,
         CLUSTER: cluster.name,
+        "RESILIENCE_KUBECONFIG": str(cluster.kubeconfig),
+        "RESILIENCE_CONTEXT": cluster.context,
         CASE_DIR: str(case),
         guard.PINNED: guard.pin(cluster),
     }
@@ -68,7 +72,7 @@ def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster |
     undo.heal(cluster.name)
     guard.pin(cluster)
     guard.permit(cluster)
-    environment.write(run_dir.resolve(), cluster)
+    write_environment(run_dir.resolve(), cluster)
     recorder = Recorder(run_dir.resolve() / case_name(experiment.name, control), cluster.name)
     recorder.describe(
         case=recorder.folder.name,
@@ -79,14 +83,16 @@ def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster |
         started=now(),
     )
     with ExitStack() as stack:  # left from the innermost to the outermost, whatever happens in it
-        stack.callback(recorder.seal)
-        stack.callback(lambda: recorder.describe(ended=now()))
+        case = recorder.folder.name
+        stack.callback(recorder.close)
         stack.enter_context(baseline.kept(cluster, recorder))
         if control:
-            stack.enter_context(weaken.weakened(cluster, experiment.control_file(control)))
+            weakening = stack.enter_context(account.acting_as(cluster, account.WEAKEN, case))
+            stack.enter_context(weaken.weakened(weakening, experiment.control_file(control)))
         stack.enter_context(collected(_scene(document, cluster, recorder)))
         stack.enter_context(_healed(cluster, recorder))
-        _chaos(experiment, cluster, recorder, control)
+        acting = stack.enter_context(account.acting_as(cluster, document.configuration.account, case))
+        _chaos(experiment, acting, recorder, control)
     return recorder.folder
 
 
@@ -113,7 +119,7 @@ def _chaos(experiment: Experiment, cluster: Cluster, recorder: Recorder, control
         child = subprocess.Popen(
             argv,
             cwd=case,
-            env=child_environment(cluster, case) | {CONTROL: control or ""},
+            env=environment(cluster, case) | {CONTROL: control or ""},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -118,7 +118,7 @@ def weakened(cluster: Cluster, path: Path) -> Iterator[Weakening]:
             _reached(cluster, proxies)
         yield control
     finally:
-        ledger.heal(undo.drivers(cluster.name), fault=fault)
+        undo.heal(cluster.name, fault=fault)
         _rolled_out(cluster, objects)
         _as_before(cluster, objects)
 

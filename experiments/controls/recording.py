@@ -7,6 +7,7 @@ controls:
   - {name: recording, provider: {type: python, module: experiments.controls.recording}}
 configuration:
   experiment: mesh/ejection
+  account: workload-faults  # whom it acts as: deploy/suite_access
   watch: {shop: [app, api, worker]}
   traffic: {…}             # see experiments/traffic.py
 ```
@@ -17,14 +18,14 @@ The journal is written here and after each step: Chaos Toolkit's own comes once,
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from chaoslib.exceptions import InterruptExecution
 
 from deploy.cluster import Cluster
 from deploy.errors import Problem
-from experiments import catalogue, session
+from experiments import account, catalogue, session
 from experiments.journal import Journal
 from experiments.ledger import Ledger
 from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, new_run_folder, now
@@ -33,6 +34,7 @@ from experiments.traffic import Plan, Traffic
 PRIVATE = 0o077  # callers and Locust, who write into the record too, inherit it
 
 _journals: list[Journal] = []
+_acting = ExitStack()  # closed when the experiment is over
 
 
 def before_experiment_control(context: dict[str, Any], configuration: dict[str, Any], **_: Any) -> None:
@@ -40,7 +42,8 @@ def before_experiment_control(context: dict[str, Any], configuration: dict[str, 
     experiment = str(configuration["experiment"])
     os.umask(PRIVATE)
     try:
-        if CASE_DIR not in os.environ:
+        by_hand = CASE_DIR not in os.environ
+        if by_hand:
             folder = new_run_folder("-by-hand") / case_name(experiment)
             os.environ[CASE_DIR] = str(folder)
             print(f"recording into {folder}")
@@ -54,11 +57,16 @@ def before_experiment_control(context: dict[str, Any], configuration: dict[str, 
             started=now(),
         )
         cluster = Cluster.connect()
+        if by_hand:
+            cluster = _act_as(cluster, str(configuration["account"]), recorder.folder.name)
+        else:  # whoever started us has given us the account's kubeconfig
+            account.keep_changes(cluster, recorder.folder.name)
         raw = configuration.get("traffic")
         traffic = Traffic(cluster, recorder, Plan.model_validate(raw) if raw else None, Ledger.of(cluster.name))
         session.begin(session.Session(cluster, recorder, session.numbers(configuration.get("watch")), traffic))
     except Exception as error:
         session.end()
+        _acting.close()
         raise InterruptExecution(f"the experiment was not begun: {error}") from error
 
 
@@ -95,6 +103,7 @@ def after_experiment_control(state: dict[str, Any] | None = None, **_: Any) -> N
     try:
         session.end()
     finally:
+        _acting.close()
         for journal in _journals:
             if state is not None:
                 journal.whole(state)
@@ -106,3 +115,12 @@ def after_experiment_control(state: dict[str, Any] | None = None, **_: Any) -> N
 def _phase(name: str | None) -> None:
     for journal in _journals:
         journal.phase(name)
+
+
+def _act_as(cluster: Cluster, name: str, case: str) -> Cluster:
+    """Makes this process act as the experiment's account, chaostoolkit-kubernetes and what it starts included."""
+    acting = _acting.enter_context(account.acting_as(cluster, name, case))
+    for variable in ("KUBECONFIG", "RESILIENCE_KUBECONFIG"):
+        os.environ[variable] = str(acting.kubeconfig)
+    os.environ["KUBERNETES_CONTEXT"] = os.environ["RESILIENCE_CONTEXT"] = acting.context
+    return acting

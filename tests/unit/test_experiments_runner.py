@@ -16,7 +16,7 @@ import pytest
 from deploy import credentials, paths
 from deploy.paths import ROOT
 from deploy.waiting import eventually
-from experiments import baseline, environment, guard, record, runner, undo, weaken
+from experiments import account, baseline, guard, record, runner, undo, weaken
 from experiments.ledger import Ledger
 from experiments.undo import essence
 from tests.unit.canaries import CANARIES
@@ -42,7 +42,7 @@ from experiments import runner
 from experiments.record import Recorder
 here = pathlib.Path(sys.argv[1])
 runner.chaos_program = lambda: here / "chaos"
-runner.child_environment = lambda cluster, case: {}
+runner.environment = lambda cluster, case: {}
 experiment = SimpleNamespace(name="mesh/ejection", path=here / "document.yaml")
 runner._chaos(experiment, None, Recorder(here), None)
 """
@@ -72,7 +72,7 @@ def test_the_child_sees_one_cluster_and_no_proxies(monkeypatch: Any, tmp_path: A
     monkeypatch.setenv(guard.PINNED, "address|uid")
     monkeypatch.setenv("RESILIENCE_SEED", "7")
     cluster: Any = SimpleNamespace(name="c", kubeconfig=tmp_path / "kubeconfig", context="kind-c")
-    seen = runner.child_environment(cluster, tmp_path)
+    seen = runner.environment(cluster, tmp_path)
     assert (
         not {"HTTPS_PROXY", "http_proxy", "KUBERNETES_VERIFY_SSL", "CHAOSTOOLKIT_IN_POD", "SECRET_TOKEN"} & seen.keys()
     )
@@ -102,19 +102,19 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> list[str]:
 
     monkeypatch.setattr(paths, "state", lambda _: tmp_path / "state")
     monkeypatch.setattr(credentials, "known", lambda _: [CANARIES[0]])
+    monkeypatch.setenv(account.OWN_RIGHTS, "1")
     monkeypatch.setattr(runner, "chaos_program", lambda: tmp_path / "chaos")
-    monkeypatch.setattr(runner, "child_environment", lambda *_: {"PATH": os.environ["PATH"]})
+    monkeypatch.setattr(runner, "environment", lambda *_: {"PATH": os.environ["PATH"]})
     monkeypatch.setattr(runner, "collected", around("collected"))
     for module, name, stand_in in (
         (guard, "pin", lambda _: ""),
         (guard, "permit", lambda _: None),
         (undo, "heal", heal),
-        (environment, "write", lambda *_: happened.append("environment")),
+        (runner, "write_environment", lambda *_: happened.append("environment")),
         (baseline, "kept", around("baseline")),
         (weaken, "weakened", around("weakened")),
     ):
         monkeypatch.setattr(module, name, stand_in)
-    record.redactor.cache_clear()
     return happened
 
 

@@ -71,7 +71,7 @@ def write_everything(run: Path) -> None:
     Recorder(run, "canaries").write("environment.json", {"images": written})
     for log in ("chaos.log", "locust.log", "samples-gateway.ndjson"):
         (recorder.folder / log).write_text(text())
-    recorder.seal()
+    recorder.close()
     report(run, load_targets())
 
 
@@ -81,13 +81,6 @@ def seen() -> Iterator[tuple[int, str]]:
 
 def text() -> str:
     return "\n\n".join(write(secret) for write in WRITINGS.values() for secret in CANARIES)
-
-
-@pytest.fixture(autouse=True)
-def _fresh_cache() -> Iterator[None]:
-    record.redactor.cache_clear()
-    yield
-    record.redactor.cache_clear()
 
 
 def test_no_canary_gets_into_a_runs_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,6 +120,24 @@ def test_every_secret_that_the_suite_keeps_is_known_to_the_redactor(
     (tmp_path / "kubeconfig").write_text(json.dumps({"users": users}))
     (tmp_path / "kubeconfig-of-mine").write_text("not: [a kubeconfig")
     assert set(credentials.known("c")) == {CANARIES[0], CANARIES[-1], CANARIES[13]}
+
+
+def test_a_token_that_came_after_the_case_began_and_has_ended_is_taken_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "state", lambda _: tmp_path / "state")
+    monkeypatch.setattr(record, "_secrets", {})
+    (tmp_path / "state" / "accounts").mkdir(parents=True)
+    recorder = Recorder(tmp_path / "case", "with-accounts")
+    recorder.note("begun")
+    file = tmp_path / "state" / "accounts" / "observe-1"
+    file.write_text(json.dumps({"users": [{"name": "observe", "user": {"token": CANARIES[13]}}]}))
+    recorder.note(f"acting by {CANARIES[13]}")
+    (recorder.folder / "chaos.log").write_text(f"token: {CANARIES[13]}")
+    file.unlink()
+    recorder.close()
+    assert (recorder.folder / "chaos.log").read_text() == "token: [secret]"
+    assert CANARIES[13] not in (recorder.folder / "events.ndjson").read_text()
 
 
 def test_a_whole_object_is_the_ledgers_business_and_not_the_records(
