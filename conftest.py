@@ -93,10 +93,9 @@ RUN = pytest.StashKey[Run]()
 @pytest.fixture(scope="session")
 def resilience_run(pytestconfig: pytest.Config) -> Run:
     """The folder that this session records into."""
-    from experiments.record import new_run_folder
+    from experiments.record import new_run_folder, private_folder
 
-    run = Run(pytestconfig.getoption("--run-dir") or new_run_folder())
-    run.folder.mkdir(parents=True, exist_ok=True)
+    run = Run(private_folder(pytestconfig.getoption("--run-dir") or new_run_folder()))
     pytestconfig.stash[RUN] = run
     return run
 
@@ -123,13 +122,17 @@ def kind_cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
 @pytest.fixture
 def experiment(request: pytest.FixtureRequest, kind_cluster: Cluster, resilience_run: Run) -> Callable[..., Judged]:
     """Runs an experiment, with a negative control if one is named; once a session, however many targets it proves."""
-    from experiments import environment
+    from experiments.baseline import NotAsBefore
     from tests.judged import Judged, record
 
     def run(name: str, control: str | None = None) -> Judged:
-        if (name, control) not in resilience_run.cases:
-            environment.write(resilience_run.folder, kind_cluster)
-            resilience_run.cases[name, control] = record(name, control, resilience_run.folder, kind_cluster)
+        cases = resilience_run.cases
+        if (name, control) not in cases:
+            try:
+                cases[name, control] = record(name, control, resilience_run.folder, kind_cluster)
+            except NotAsBefore as left:
+                request.session.shouldstop = left.what  # nothing measured on it could be believed
+                raise
         return Judged.of(resilience_run.cases[name, control], rerun=request.node.nodeid)
 
     return run

@@ -80,13 +80,11 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from deploy.cluster import Cluster
-    from experiments import environment, gate
+    from experiments import gate
     from experiments.record import new_run_folder
     from experiments.runner import run
 
-    cluster, run_dir = Cluster.connect(), options.run_dir or new_run_folder()
-    folder = run(options.name, run_dir, options.control, cluster)
-    environment.write(run_dir, cluster)
+    folder = run(options.name, options.run_dir or new_run_folder(), options.control, Cluster.connect())
     return gate.judge(folder.parent)
 
 

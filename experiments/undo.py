@@ -5,8 +5,8 @@ Each acts as the account whose kind of fault it undoes: what may break a thing i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CALLERS = "callers"
 ELECTION_S, DISCARD_S, REBUILD_S, FOLLOW_S, DELETED_S = 45.0, 120.0, 300.0, 240.0, 60.0
+LAST_ANSWER_S = 8.0
 STOP_CALLERS = Path(__file__).parent / "inside" / "stop_callers.sh"
 
 
@@ -83,7 +84,26 @@ def stop_callers(cluster: Cluster, undo: Undo) -> str:
             if pod.running:
                 argv = ["sh", "-c", STOP_CALLERS.read_text()]
                 ended += int(cluster.exec(CALLERS, pod.name, argv, container="caller"))
-    return f"{ended} caller(s) ended"
+    return ", ".join([f"{ended} caller(s) ended", *samples_left(cluster, undo)])
+
+
+def samples_left(cluster: Cluster, undo: Undo) -> Iterator[str]:
+    """Brings the samples that a killed experiment left in its callers' pods into its record, if that is still there."""
+    from loadtests.run import PodCaller
+
+    for name, zone in undo.get("callers", {}).items():
+        out = Path(undo["case"]) / f"samples-{name}.ndjson"
+        if out.exists() or not out.parent.is_dir():
+            continue
+        try:
+            caller = PodCaller.left(cluster, zone, name)
+            if caller:
+                with suppress(Problem):  # killed as well: then what there is has no end line
+                    caller.await_end(LAST_ANSWER_S)
+                caller.fetch(out, whole=False)
+                yield f"samples of {name} fetched"
+        except Problem as problem:  # a record that is not whole must not keep the cluster from being healed
+            yield f"samples of {name} are lost: {problem.what}"
 
 
 def restore_object(cluster: Cluster, undo: Undo) -> str:

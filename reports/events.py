@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from reports.surroundings import Baseline, Collected
 from reports.traces import Trace, TraceSearch
 
 
@@ -284,6 +285,8 @@ type Event = (
     | Alert
     | Weakening
     | Attainability
+    | Collected
+    | Baseline
     | Note
     | Unknown
 )
@@ -308,6 +311,8 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "alert": TypeAdapter(Alert),
     "weakening": TypeAdapter(Weakening),
     "attainability": TypeAdapter(Attainability),
+    "collected": TypeAdapter(Collected),
+    "baseline": TypeAdapter(Baseline),
     "note": TypeAdapter(Note),
 }
 _UNKNOWN = TypeAdapter(Unknown)

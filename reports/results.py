@@ -190,6 +190,7 @@ def schema_text() -> str:
 def write_text(path: Path, text: str) -> None:
     """Writes a whole file or none: a reader never sees half a report."""
     part = path.with_name(f".{path.name}.part")
+    part.touch(mode=0o600)  # as private as the record that it tells of
     part.write_text(text, encoding="utf-8")
     part.replace(path)
 

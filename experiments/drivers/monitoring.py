@@ -76,6 +76,15 @@ class Monitoring:
         result = ask(f"{self.prometheus}/api/v1/query", {"query": expression})["data"]["result"]
         return result if isinstance(result, list) else [result]
 
+    def range(self, expression: str, begin: float, end: float, step_s: float) -> list[Any]:
+        """Returns the series that an expression has between two moments (wall clock, seconds), [] when it has none.
+
+        Raises:
+            Problem: Prometheus does not answer, or refuses the expression, with its own words.
+        """
+        fields = {"query": expression, "start": begin, "end": end, "step": step_s}
+        return list(ask(f"{self.prometheus}/api/v1/query_range", fields)["data"]["result"])
+
     def received(self, after: float) -> list[Notice]:
         """Returns the notifications that arrived after a moment.
 
