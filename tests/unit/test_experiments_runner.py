@@ -16,7 +16,7 @@ import pytest
 from deploy import credentials, paths
 from deploy.paths import ROOT
 from deploy.waiting import eventually
-from experiments import account, baseline, guard, record, runner, undo, weaken
+from experiments import account, baseline, guard, plan, record, runner, undo, weaken
 from experiments.ledger import Ledger
 from experiments.undo import essence
 from tests.unit.canaries import CANARIES
@@ -132,6 +132,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> list[str]:
         (runner, "write_environment", lambda *_: happened.append("environment")),
         (baseline, "kept", around("baseline")),
         (weaken, "weakened", around("weakened")),
+        (plan, "recorded", lambda *_: False),
     ):
         monkeypatch.setattr(module, name, stand_in)
     return happened

@@ -72,7 +72,7 @@ def undone(rules: Rules, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
     ledger = Ledger(tmp_path / "ledger.ndjson")
     monkeypatch.setattr(guard, "pin", lambda _: "")
     monkeypatch.setattr(guard, "permit", lambda _: None)
-    monkeypatch.setattr(undo, "drivers", lambda _: {"restore-object": heal})
+    monkeypatch.setattr(undo, "drivers", lambda *_: {"restore-object": heal})
     monkeypatch.setattr(Ledger, "of", lambda _: ledger)
 
     def run(change: str, meanwhile: Callable[[], object]) -> list[str]:
