@@ -1,11 +1,11 @@
 """Whether a figure that still keeps its promise has moved beyond its noise. Pure; nothing here changes a verdict.
 
-Rule: with n (at least 5) earlier figures of the same target on the same machine, a figure has drifted if it lies further
-from their median than `FACTORS[n]` robust standard deviations (1.4826 times the median absolute deviation), and further
-than the floor: the noise of an idle run in that unit, and the widest interval that any of the figures is known to.
+Rule: with n (at least 5) earlier figures of the same target on the same machine, a figure has drifted if it lies
+further from their median than `FACTORS[n]` robust standard deviations (1.4826 times the median absolute deviation), and
+further than the floor: the noise of an idle run in that unit, and the widest interval that any figure is known to.
 
-The factors are the quantiles of that distance for normal noise, so that a system that did not change is shown as drifted
-in `FALSE_ALARM` of its runs (a floor makes it rarer, heavier tails more frequent); a unit test draws them again.
+The factors are the quantiles of that distance for normal noise, so that a system that did not change is shown as
+drifted in `FALSE_ALARM` of its runs (a floor makes it rarer, heavier tails more frequent); a unit test draws them again.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def point(run: str, verdict: Verdict) -> Point | None:
 
 
 def trend(verdict: Verdict, earlier: Sequence[Point], now: Point | None, idle_noise: float = 0.0) -> Trend:
-    """Compares a run's figure with those of earlier runs; `idle_noise` in the target's unit, 0 where it is not known."""
+    """Compares a run's figure with those of earlier runs; `idle_noise` in its unit, 0 where not known."""
     used = tuple(earlier[-EARLIER_MAX:])
     usual, noise, drifted = None, None, False
     if len(used) < EARLIER_MIN:
@@ -82,8 +82,8 @@ def trend(verdict: Verdict, earlier: Sequence[Point], now: Point | None, idle_no
         widths = [each.width for each in (*used, *([now] if now else []))]
         noise = max(noise, idle_noise, *widths)
         drifted = now is not None and abs(now.value - usual) > noise
-        moved = "no figure to compare" if now is None else f"{now.value - usual:+.3g} {verdict.unit}"
-        note = f"{moved}; usually {usual:.4g} within {noise:.3g} {verdict.unit}, by {len(used)} earlier runs"
+        found = "no figure to compare" if now is None else f"{now.value:.4g} {verdict.unit}"
+        note = f"{found}, usually {usual:.4g} ± {noise:.3g} {verdict.unit} ({len(used)} earlier runs)"
     return Trend(verdict.target, verdict.case, verdict.unit, verdict.allowed, used, now, usual, noise, drifted, note)
 
 

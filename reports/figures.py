@@ -7,16 +7,19 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from reports.events import Alert, Clients, Ejection, Note, Phase, Ready
+from reports.heard import Heard, heard, longest_gap_s, quantiles
 from reports.judge.faults import FaultWindow, fault_windows
 from reports.judge.registry import Inconclusive
-from reports.judge.statistics.traffic import longest_gap_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from reports.record import Caller, CaseRecord, Sample
+    from reports.record import Caller, CaseRecord
 
+QUANTILES = (0.5, 0.95, 0.99)
 _PARTS_SHOWN = 6
 
 
@@ -188,24 +191,18 @@ def zero_of(record: CaseRecord) -> float:
     return next((moment for moment in moments if math.isfinite(moment)), 0.0)
 
 
-def quantile(ordered: Sequence[float], share: float) -> float | None:
-    """A quantile by nearest rank of what is in order already, None of nothing."""
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
-
-
 def _caller(caller: Caller, windows: Sequence[FaultWindow]) -> CallerFigures:
-    inside, clear = [], []
-    for sample in caller.samples:
-        met = any(sample.sent < window.ended.hi and sample.done >= window.started.lo for window in windows)
-        (inside if met else clear).append(sample)
-    return CallerFigures(caller.name, caller.head.zone if caller.head else None, _calls(clear), _calls(inside))
+    every = heard(caller)
+    met = np.zeros(len(every), np.bool_)
+    for window in windows:
+        met |= (every.sent < window.ended.hi) & (every.done >= window.started.lo)
+    zone = caller.head.zone if caller.head else None
+    return CallerFigures(caller.name, zone, _calls(every.only(~met)), _calls(every.only(met)))
 
 
-def _calls(samples: Sequence[Sample]) -> Calls:
-    took = sorted(sample.done - sample.due for sample in samples)
-    p50, p95, p99 = (None if (q := quantile(took, share)) is None else round(q * 1000, 1) for share in (0.5, 0.95, 0.99))
-    failed = sum(sample.failed for sample in samples)
-    return Calls(len(samples), failed, p50, p95, p99, round(longest_gap_s(samples), 3))
+def _calls(these: Heard) -> Calls:
+    p50, p95, p99 = (None if q is None else round(q * 1000, 1) for q in quantiles(these.took, QUANTILES))
+    return Calls(len(these), int(these.failed.sum()), p50, p95, p99, round(longest_gap_s(these), 3))
 
 
 def _tiers(events: Iterable[Ready]) -> Iterator[TierFigures]:

@@ -106,9 +106,7 @@ def _trend(verdict: Verdict, runs: Sequence[Results]) -> Trend:
 
 def _idle_noise(runs: Sequence[Results], unit: str) -> float:
     """The usual noise of quiet idle runs in a unit, 0 where there were none."""
-    quiet = [
-        each.noise.of(unit) for run in runs for each in run.baselines if each.calm is Calm.QUIET and each.noise
-    ]
+    quiet = [each.noise.of(unit) for run in runs for each in run.baselines if each.calm is Calm.QUIET and each.noise]
     return median(quiet) if quiet else 0.0
 
 

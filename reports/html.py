@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from reports.baseline import WORTH
 from reports.events import Coverage, Handshake
-from reports.model import Outcome, Verdict, figure
+from reports.model import Verdict, figure
 from reports.svg import sparkline
 from reports.timeline import Timeline, timeline
 from reports.words import allowed_text, complaints, margin_text
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reports.drift import Trend
+    from reports.figures import CaseFigures
     from reports.record import CaseRecord
-    from reports.results import CaseFigures, ControlResult, Results
+    from reports.results import ControlResult, Results
 
 _MODES = ("plaintext", "tls1.2", "tls1.3-no-cert", "mesh")
 _BROKEN = {"failed", "survived"}
@@ -101,8 +102,15 @@ def _spark(trend: Trend | None) -> Markup:
     values = [each.value for each in (*trend.earlier, *([trend.now] if trend.now else []))] if trend else []
     if trend is None or len(values) < 2:
         return Markup("")
-    band = None if trend.usual is None or trend.noise is None else (trend.usual - trend.noise, trend.usual + trend.noise)
+    band = (
+        None if trend.usual is None or trend.noise is None else (trend.usual - trend.noise, trend.usual + trend.noise)
+    )
     return Markup(sparkline(values, band, alarm=trend.drifted))  # noqa: S704 - numbers alone
+
+
+def _file(path: str) -> str:
+    """What a link to a file of evidence says."""
+    return (path.rpartition("/")[2].partition(".")[0] or path.rstrip("/")).removeprefix("samples-")
 
 
 def _shown(value: object) -> str:
@@ -141,6 +149,7 @@ def _template() -> Template:
         "calm_class": lambda baseline: WORTH[baseline.calm].value,
         "spark": _spark,
         "picture": Markup,
+        "file": _file,
     }
     environment.tests["long"] = _is_long
     return environment.get_template("report.html.j2")

@@ -1,4 +1,4 @@
-"""JUnit for CI: failed is a failure; error and inconclusive are errors of these types, never skipped: all make CI red."""
+"""JUnit for CI: failed is a failure, error and inconclusive are errors of that type, none is skipped: all are red."""
 
 from __future__ import annotations
 

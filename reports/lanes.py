@@ -7,29 +7,35 @@ from collections import defaultdict
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from reports.events import Alert, Clients, Ejection, Eviction, Phase, Ready
-from reports.figures import quantile, sound
+from reports.figures import QUANTILES, sound
+from reports.heard import Heard, Numbers, quantiles, quantiles_of_bins
 from reports.judge.faults import cut_zones
 from reports.svg import Scale, box, columns, polyline, staircase
 from reports.view import STEP, Lane, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from reports.record import Caller, CaseRecord, Sample
+    from numpy.typing import NDArray
+
+    from reports.record import Caller, CaseRecord
 
 _RATE_PX, _LATENCY_PX, _READY_PX, _ROW_PX = 44, 60, 40, 10
 _ROWS_MAX = 24
+_QUANTILE_OF = 20  # requests that a quantile should be taken of
 _WORDS_MAX = 6
 _SLOWEST_S, _QUICKEST_S = 10.0, 0.001
 _PROBE = "ReceiverProbe"  # shows that the receiver is alive; no alert of the platform
-_QUANTILES = (("p99", 0.99), ("p95", 0.95), ("p50", 0.5))
+_NAMES = tuple(f"p{share * 100:g}" for share in QUANTILES)
 
 
-def lanes_of(record: CaseRecord, view: View) -> Iterator[Lane]:
-    """Every lane of a case, from what users feel to what the platform did about it."""
+def lanes_of(record: CaseRecord, requests: Mapping[str, Heard], view: View) -> Iterator[Lane]:
+    """Every lane of a case, from what users feel to what the platform did about it; `requests` by caller."""
     return chain(
-        chain.from_iterable(_callers(caller, record, view) for caller in record.callers),
+        chain.from_iterable(_callers(caller, requests[caller.name], record, view) for caller in record.callers),
         _some(_ejections(record, view), "clients"),
         _ready(record, view),
         _some(_alerts(record, view), "rows of alerts"),
@@ -44,47 +50,53 @@ def _some(lanes: Iterator[Lane], what: str) -> Iterator[Lane]:
         yield Lane(more[0].kind, f"and {len(more)} more {what}", "see results.json", _ROW_PX, "")
 
 
-def _callers(caller: Caller, record: CaseRecord, view: View) -> Iterator[Lane]:
-    bins: dict[int, list[Sample]] = defaultdict(list)
-    for sample in caller.samples:
-        if (k := view.bin_of(sample.done)) is not None:
-            bins[k].append(sample)
-    if not bins:
+def _callers(caller: Caller, every: Heard, record: CaseRecord, view: View) -> Iterator[Lane]:
+    shown = every.only((every.done >= view.lo) & (every.done < view.hi))
+    if not len(shown):
         return
-    shown = [sample for samples in bins.values() for sample in samples]
     where = ", in the zone that was cut" if caller.zone in cut_zones(record) else ""
-    failed = sum(sample.failed for sample in shown)
-    yield _rates(f"Caller {caller.name}{where}", f"{failed} of {len(shown)} requests failed", bins, view)
-    yield _latencies(shown, bins)
+    bins = ((shown.done - view.lo) / view.bin_s).astype(np.int64)
+    yield _rates(f"Caller {caller.name}{where}", shown, bins, view)
+    yield _latencies(shown, bins, view)
 
 
-def _rates(title: str, note: str, bins: dict[int, list[Sample]], view: View) -> Lane:
-    bad = {k: sum(sample.failed for sample in samples) for k, samples in bins.items()}
-    good = {k: len(samples) - bad[k] for k, samples in bins.items()}
-    up, down = max(good.values()), max(bad.values())
+def _rates(title: str, shown: Heard, bins: NDArray[np.int64], view: View) -> Lane:
+    bad = np.bincount(bins[shown.failed], minlength=view.bins)
+    good = np.bincount(bins[~shown.failed], minlength=view.bins)
+    up, down = int(good.max()), int(bad.max())
     unit = _RATE_PX / (up + down)
-    marks = columns({k: count * unit for k, count in good.items()}, STEP, up * unit, "good")
-    marks += columns({k: -count * unit for k, count in bad.items()}, STEP, up * unit, "bad")
+    baseline = round(up * unit)
+    marks = columns(np.rint(good * unit).astype(int).tolist(), STEP, baseline, "good")
+    marks += columns(
+        (-np.ceil(bad * unit)).astype(int).tolist(), STEP, baseline, "bad"
+    )  # not one is too few to be seen
     scale = [(0.0, f"{up / view.bin_s:.3g}/s")] if up else []
     scale += [(100.0, f"{down / view.bin_s:.3g}/s failed")] if down else []
-    return Lane("calls", title, note, _RATE_PX, marks, tuple(scale))
+    return Lane("calls", title, f"{bad.sum()} of {len(shown)} requests failed", _RATE_PX, marks, tuple(scale))
 
 
-def _latencies(shown: Sequence[Sample], bins: dict[int, list[Sample]]) -> Lane:
-    y = Scale(math.log10(_QUICKEST_S), math.log10(_SLOWEST_S), _LATENCY_PX, 0)
-
-    def height(seconds: float) -> float:
-        return y(math.log10(max(seconds, _QUICKEST_S)))
-
-    took = {k: sorted(sample.done - sample.due for sample in samples) for k, samples in bins.items()}
-    marks = "".join(
-        polyline({k: height(quantile(each, share) or 0.0) for k, each in took.items()}, STEP, name)
-        for name, share in _QUANTILES
-    )
-    every = sorted(sample.done - sample.due for sample in shown)
-    words = [f"{name} {_time(quantile(every, share) or 0.0)}" for name, share in reversed(_QUANTILES)]
+def _latencies(shown: Heard, bins: NDArray[np.int64], view: View) -> Lane:
+    """Quantiles over so many bins that there is something to take a quantile of."""
+    filled = len(np.unique(bins))
+    several = min(math.ceil(_QUANTILE_OF * filled / len(shown)), max(1, view.bins // _QUANTILE_OF))
+    numbers, lines = quantiles_of_bins(bins // several, shown.took, QUANTILES)
+    marks = [
+        polyline(zip(numbers.tolist(), _heights(line).tolist(), strict=True), several * STEP, name)
+        for name, line in zip(_NAMES, lines, strict=True)
+    ]
+    whole = quantiles(shown.took, QUANTILES)
+    words = [f"{name} {_time(took or 0.0)}" for name, took in zip(_NAMES, whole, strict=True)]
+    note = f"{', '.join(words)}; lines: of every {several * view.bin_s:g} s"
     scale = ((0.0, "10 s"), (50.0, "100 ms"), (100.0, "1 ms"))
-    return Lane("latency", "", f"{', '.join(words)} of all shown", _LATENCY_PX, marks, scale)
+    return Lane("latency", "", note, _LATENCY_PX, "".join(reversed(marks)), scale)
+
+
+def _heights(took: Numbers) -> NDArray[np.int64]:
+    """On a scale from 10 s at the top to 1 ms at the bottom."""
+    decades = np.log10(_SLOWEST_S / _QUICKEST_S)
+    share = np.log10(np.clip(took, _QUICKEST_S, _SLOWEST_S) / _QUICKEST_S) / decades
+    pixels: NDArray[np.int64] = np.rint(_LATENCY_PX * (1 - share)).astype(np.int64)
+    return pixels
 
 
 def _ejections(record: CaseRecord, view: View) -> Iterator[Lane]:
@@ -95,8 +107,14 @@ def _ejections(record: CaseRecord, view: View) -> Iterator[Lane]:
     for client in sorted({*by_client, *(name for event in record.of(Clients) for name in event.expected)}):
         seen = sorted(by_client[client], key=lambda event: event.hi)
         marks = "".join(box(view.x(e.lo), view.x(e.hi), 0, _ROW_PX, "ejected", e.host) for e in seen)
-        told = [f"{event.host} after {event.lo - view.zero:.1f} to {event.hi - view.zero:.1f} s" for event in seen]
-        yield Lane("ejections", client, f"ejected {_listed(told)}" if told else "ejected nobody", _ROW_PX, marks)
+        told = [f"{event.host} at {_between(event.lo - view.zero, event.hi - view.zero)}" for event in seen]
+        yield Lane(
+            "ejections",
+            f"Ejections by {client}",
+            f"ejected {_listed(told)}" if told else "ejected nobody",
+            _ROW_PX,
+            marks,
+        )
 
 
 def _ready(record: CaseRecord, view: View) -> Iterator[Lane]:
@@ -141,9 +159,11 @@ def _evicted(tier: str, calls: Sequence[Eviction], view: View) -> Lane:
     for number, call in enumerate(calls, start=1):
         title = f"eviction {number} of {call.pod}: {call.status} {call.message}"
         x = view.x(call.t)
-        marks += box(x, x + 3, 0, _ROW_PX, "admitted" if call.status == 201 else "refused", title)
-    admitted = sum(call.status == 201 for call in calls)
-    note = f"{admitted} admitted, {sum(call.status == 429 for call in calls)} refused with 429"
+        admitted = call.status == 201
+        top, kind = (0, "admitted") if admitted else (_ROW_PX // 2, "refused")
+        marks += box(x, x + 3, top, top + _ROW_PX // 2, kind, title)
+    taken = sum(call.status == 201 for call in calls)
+    note = f"{taken} admitted, {sum(call.status == 429 for call in calls)} refused with 429"
     return Lane("evictions", f"Evictions of {tier}", note, _ROW_PX, marks)
 
 
@@ -154,9 +174,9 @@ def _alerts(record: CaseRecord, view: View) -> Iterator[Lane]:
         if event.name != _PROBE:
             rows[event.name, event.by].append(event)
     silent = sorted(name for (name, by), seen in rows.items() if by == "prometheus" and _silent(seen))
-    for (name, by), seen in sorted(rows.items()):
+    for (name, by), seen in sorted(rows.items(), key=lambda row: (row[0][0], row[0][1] != "prometheus", row[0])):
         if by != "prometheus" or not _silent(seen):
-            told = [f"{event.state} {event.lo - view.zero:.1f} to {event.hi - view.zero:.1f} s" for event in seen]
+            told = [f"{event.state} at {_between(event.lo - view.zero, event.hi - view.zero)}" for event in seen]
             yield Lane("alerts", f"{name}, {by}", _listed(told), _ROW_PX, _states(seen, view))
     if silent:
         yield Lane("alerts", f"{len(silent)} alert(s) stayed inactive", _listed(silent), _ROW_PX, "")
@@ -186,6 +206,11 @@ def _phases(record: CaseRecord, view: View) -> Iterator[Lane]:
 def _listed(words: Sequence[str]) -> str:
     more = len(words) - _WORDS_MAX
     return ", ".join(words[:_WORDS_MAX]) + (f" and {more} more" if more > 0 else "")
+
+
+def _between(lo: float, hi: float) -> str:
+    early, late = f"{lo:.1f}", f"{hi:.1f}"
+    return f"{late} s" if early == late else f"{early} to {late} s"
 
 
 def _time(seconds: float) -> str:

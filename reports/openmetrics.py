@@ -1,4 +1,4 @@
-"""metrics.prom: a run as OpenMetrics text, for a trend outside of this suite (node exporter's textfile collector, say)."""
+"""metrics.prom: a run as OpenMetrics text, for trends kept outside of this suite."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def openmetrics_text(results: Results) -> str:
     """Every outcome and every figure of a run; a figure that was not measured is left out, not zero."""
     registry = CollectorRegistry()
     registry.register(_Once(_metrics(results)))
-    return generate_latest(registry).decode()
+    return bytes(generate_latest(registry)).decode()
 
 
 class _Once(Collector):

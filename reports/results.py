@@ -136,9 +136,7 @@ def assemble(
     )
 
 
-def conclude(
-    promises: Sequence[Verdict], controls: Sequence[ControlResult], baselines: Sequence[Baseline] = ()
-) -> str:
+def conclude(promises: Sequence[Verdict], controls: Sequence[ControlResult], baselines: Sequence[Baseline] = ()) -> str:
     """The one line a reader takes away."""
     counts = {outcome: sum(v.outcome is outcome for v in promises) for outcome in Outcome}
     parts = [f"{counts[Outcome.PASSED]} of {len(promises)} promises kept"] if promises else ["no promise was judged"]
@@ -150,7 +148,7 @@ def conclude(
         parts.append(f"{killed} of {len(controls)} negative controls noticed")
     if baselines:
         calm = all(each.calm is Calm.QUIET for each in baselines)
-        parts.append(f"{'' if calm else 'not '}shown to be quiet when nothing is broken")
+        parts.append(f"{'' if calm else 'not '}quiet when nothing was broken")
     return "; ".join(parts) + "."
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +52,13 @@ def box(left: float, right: float, top: float, bottom: float, class_: str, title
     return tag("path", *([tag("title", text=title)] if title else []), d=shape, class_=class_)
 
 
-def columns(heights: Mapping[int, float], step: float, baseline: float, class_: str) -> str:
+def columns(heights: Sequence[int], step: int, baseline: int, class_: str) -> str:
     """Bars of equal width as one outline: that of bin k stands over [k, k + 1] steps; negative ones hang down."""
-    path, last = "", None
-    for k, height in sorted(heights.items()):
-        tall = round(height, 1)
-        if not tall:
-            continue
-        if last is None or last[0] != k - 1:
-            path += (f"V{_short(baseline)}z" if last else "") + f"M{_short(k * step)} {_short(baseline)}"
-        if last is None or last != (k - 1, tall):
-            path += f"V{_short(baseline - tall)}"
-        path += f"h{_short(step)}"
-        last = (k, tall)
-    return tag("path", d=f"{path}V{_short(baseline)}z", class_=class_) if path else ""
+    path = ""
+    for height, group in groupby(heights):
+        width = sum(1 for _ in group) * step
+        path += f"V{baseline - height}h{width}" if height else f"V{baseline}m{width} 0"
+    return tag("path", d=f"M0 {baseline}{path}V{baseline}z", class_=class_) if any(heights) else ""
 
 
 def staircase(points: Sequence[tuple[float, float]], end_x: float, base_y: float, class_: str) -> str:
@@ -76,15 +70,14 @@ def staircase(points: Sequence[tuple[float, float]], end_x: float, base_y: float
     return tag("path", d=path, class_=class_)
 
 
-def polyline(values: Mapping[int, float], step: float, class_: str) -> str:
-    """A line through the middles of bins, with gaps where there is none; a lonely bin is a dash."""
-    path, last = "", None
-    for k, value in sorted(values.items()):
-        y = round(value)
-        if last is None or last[0] != k - 1:
-            path += f"M{_short((k + 0.3) * step)} {y}h{_short(0.2 * step)}"
+def polyline(points: Iterable[tuple[int, int]], step: int, class_: str) -> str:
+    """A line through the middles of bins, (bin, y) in order, with gaps where there is none; a lonely bin is a dash."""
+    path, last = "", (-2, 0)
+    for k, y in points:
+        if last[0] != k - 1:
+            path += f"M{k * step + step // 2 - 1} {y}h1"
         else:
-            path += f"l{_short(step)} {y - last[1]}" if y != last[1] else f"h{_short(step)}"
+            path += f"l{step} {y - last[1]}" if y != last[1] else f"h{step}"
         last = (k, y)
     return tag("path", d=path, class_=class_) if path else ""
 
@@ -102,13 +95,22 @@ def sparkline(values: Sequence[float], band: tuple[float, float] | None, *, alar
     """Figures of a row of runs, the last one marked, with the band they are expected in."""
     width, height = 96.0, 24.0
     seen = [*values, *(band or ())]
-    y = Scale(min(seen), max(seen), height - 3, 3) if min(seen) < max(seen) else Scale(min(seen) - 1, max(seen) + 1, height, 0)
+    y = (
+        Scale(min(seen), max(seen), height - 3, 3)
+        if min(seen) < max(seen)
+        else Scale(min(seen) - 1, max(seen) + 1, height, 0)
+    )
     x = Scale(0, max(len(values) - 1, 1), 3, width - 4)
     points = [(x(k), y(value)) for k, value in enumerate(values)]
     line = " ".join(f"{_short(px)},{_short(py)}" for px, py in points)
     marks = [box(0, width, y(band[1]), y(band[0]) + 0.5, "band")] if band else []
-    marks += [tag("polyline", points=line), tag("circle", cx=points[-1][0], cy=points[-1][1], r=2.6, class_="alarm" if alarm else "now")]
-    return tag("svg", *marks, width=width, height=height, viewBox=f"0 0 {_short(width)} {_short(height)}", class_="spark")
+    marks += [
+        tag("polyline", points=line),
+        tag("circle", cx=points[-1][0], cy=points[-1][1], r=2.6, class_="alarm" if alarm else "now"),
+    ]
+    return tag(
+        "svg", *marks, width=width, height=height, viewBox=f"0 0 {_short(width)} {_short(height)}", class_="spark"
+    )
 
 
 def _short(value: str | float) -> str:

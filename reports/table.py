@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.markup import escape
@@ -9,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.baseline import Calm
-from reports.model import Outcome, Verdict, figure
+from reports.model import Outcome, figure
 from reports.results import Control, Results
 from reports.words import Complaint, allowed_text, complaints, margin_text
 
@@ -28,7 +30,7 @@ _LOG_WIDTH = 150
 def screen(console: Console | None = None) -> Console:
     """The terminal as it is, or one wide enough for a CI log, which has no edge to wrap at."""
     console = console or Console()
-    if not console.is_terminal:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _LOG_WIDTH
     return console
 
@@ -46,7 +48,7 @@ def _parts(results: Results, *, wide: bool) -> list[Table | Text]:
     if results.controls:
         parts += [Text(""), _controls(results)]
     for each in results.drifted:
-        parts.append(Text(f"\ndrift, the promise is kept: {each.target} moved by {each.note}", style="yellow"))
+        parts.append(Text(f"\ndrift, though the promise is kept: {each.target} {each.note}", style="yellow"))
     for quiet in results.baselines:
         style = "green" if quiet.calm is Calm.QUIET else "yellow"
         parts.append(Text(f"\n{quiet.case}, nothing was broken: {quiet.reason}", style=style))
@@ -75,7 +77,7 @@ def _targets(results: Results, *, wide: bool) -> Table:
     if wide:
         table.add_column("evidence", overflow="fold")
     for verdict in results.verdicts:
-        evidence = f"{verdict.case}/" if verdict.evidence else "-"
+        evidence = verdict.case if verdict.evidence else "-"
         name = Text(verdict.target)
         if not wide:
             name.append(f"\n{verdict.promise}\n{evidence}", style="dim")
@@ -121,7 +123,10 @@ def summary_markdown(results: Results) -> str:
         lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
     for wrong in complaints(results):
         see = ", ".join(wrong.evidence)
-        lines += ["", f"- **{_cell(wrong.subject)}** {_cell(wrong.reason)} *See:* {_cell(see)} *Fix:* {_cell(wrong.fix)}"]
+        lines += [
+            "",
+            f"- **{_cell(wrong.subject)}** {_cell(wrong.reason)} *See:* {_cell(see)} *Fix:* {_cell(wrong.fix)}",
+        ]
     lines += [line for each in results.drifted for line in ("", f"- **drift** {_cell(each.target)} {_cell(each.note)}")]
     lines += [line for each in results.baselines for line in ("", f"- **{_cell(each.case)}** {_cell(each.reason)}")]
     if results.controls:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reports.events import Alert, Ejection, Eviction, Phase, Ready
-from reports.figures import sound, windows_of, zero_of
+from reports.figures import windows_of, zero_of
+from reports.heard import Numbers, heard
 from reports.judge.faults import FaultWindow
 from reports.lanes import lanes_of
 from reports.svg import Scale, box, nice_ticks, plot, tag
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _BEFORE_S, _AFTER_S = 30.0, 60.0
 _BINS_MAX, _TICKS_MAX = 180, 6
-_BINS_S = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300)
+_BINS_S = (1.0, 2, 5, 10, 15, 30, 60, 120, 300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,12 @@ class Timeline:
 
 def timeline(record: CaseRecord, verdicts: Sequence[Verdict]) -> Timeline | None:
     """The lanes of one case; None when the record has nothing that changes over time."""
-    view = _view(record)
+    requests = {caller.name: heard(caller) for caller in record.callers}
+    view = _view(record, [each.done for each in requests.values() if len(each)])
     if view is None:
         return None
     limits = _limits(verdicts, view)
-    rows = tuple(_row(lane, view, tuple(limits)) for lane in lanes_of(record, view))
+    rows = tuple(_row(lane, view, tuple(limits)) for lane in lanes_of(record, requests, view))
     if not rows:
         return None
     begin, end = view.lo - view.zero, view.hi - view.zero
@@ -67,20 +69,20 @@ def timeline(record: CaseRecord, verdicts: Sequence[Verdict]) -> Timeline | None
     return Timeline(
         rows,
         tuple(_told(window, view) for window in view.windows),
-        tuple(f"limit {limit:g} s ({', '.join(targets)})" for limit, targets in limits.items()),
+        tuple(f"{limit:g} s after the fault began, the limit of {', '.join(them)}" for limit, them in limits.items()),
         tuple((round((tick - begin) / (end - begin) * 100, 2), f"{tick:g} s") for tick in ticks),
         view.bin_s,
         frozenset(row.lane.kind for row in rows),
     )
 
 
-def _view(record: CaseRecord) -> View | None:
-    late = [event.hi for event in sound((*record.of(Alert), *record.of(Phase), *record.of(Ejection)))]
-    moments = [sample.done for caller in record.callers for sample in caller.samples] + late
+def _view(record: CaseRecord, ends: Sequence[Numbers]) -> View | None:
+    late = [event.hi for event in record.events if isinstance(event, Alert | Phase | Ejection)]
+    moments = [float(moment) for done in ends for moment in (done.min(), done.max())] + late
     moments += [event.t for event in record.events if isinstance(event, Ready | Eviction)]
     windows = windows_of(record)
     moments += [moment for window in windows for moment in (window.started.lo, window.ended.hi)]
-    moments = [moment for moment in moments if math.isfinite(moment)]
+    moments, late = ([moment for moment in each if math.isfinite(moment)] for each in (moments, late))
     if not moments:
         return None
     lo, hi, zero = min(moments), max(moments), zero_of(record)
@@ -114,10 +116,13 @@ def _behind(height: int, view: View) -> Iterator[str]:
 
 
 def _limits(verdicts: Sequence[Verdict], view: View) -> dict[float, list[str]]:
-    """Where the promises in seconds end, if that lies in the picture. Targets with one limit share a line."""
+    """Where the promises in seconds end, if that lies in the picture and there is one fault to count from.
+
+    Targets with one limit share a line.
+    """
     limits: dict[float, list[str]] = defaultdict(list)
-    for verdict in verdicts:
+    for verdict in verdicts if len(view.windows) == 1 else ():
         limit = verdict.allowed
-        if verdict.unit == "s" and limit is not None and view.windows and view.zero + limit <= view.hi:
+        if verdict.unit == "s" and limit is not None and view.zero + limit <= view.hi:
             limits[limit].append(verdict.target)
     return limits

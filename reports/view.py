@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from reports.judge.faults import FaultWindow
 
-STEP = 5.0  # pixels of one bin, before the page stretches them
+STEP = 5  # pixels of one bin, before the page stretches them
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,6 @@ class View:
         """The pixel of a moment; what lies outside is moved to the edge."""
         pixel = (moment - self.lo) / self.bin_s * STEP
         return round(min(max(pixel, 0.0), self.bins * STEP), 1)
-
-    def bin_of(self, moment: float) -> int | None:
-        """The bin that a moment lies in, None outside of the picture."""
-        place = (moment - self.lo) / self.bin_s
-        return int(place) if 0 <= place < self.bins else None
 
 
 @dataclass(frozen=True, slots=True)
