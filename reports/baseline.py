@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from reports.events import Alert, FaultStarted
+from reports.events import Alert, Clients, Ejection, FaultStarted, Ready
+from reports.figures import Calls, calls
+from reports.heard import heard
 from reports.model import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from reports.figures import CaseFigures
     from reports.record import CaseRecord
 
 AREA = "baseline/"
@@ -73,23 +74,30 @@ def is_baseline(record: CaseRecord) -> bool:
     return record.case.experiment.startswith(AREA)
 
 
-def baseline(record: CaseRecord, figures: CaseFigures) -> Baseline:
-    """What fired, as far as it was looked for: silence of a watcher that was not there is not quiet."""
-    if blind := list(_blind(record, figures)):
-        return Baseline(figures.case, Calm.UNKNOWN, f"not measured: {'; '.join(blind)}", _noise(figures))
+def baseline(record: CaseRecord) -> Baseline:
+    """What fired from when it was watched, as far as it was: silence of a watcher that was not there is not quiet."""
+    since = max((event.t for event in record.of(Clients)), default=0.0)
+    called = {}
+    for caller in record.callers:
+        every = heard(caller)
+        called[caller.name] = calls(every.only(every.sent >= since))
+    answered = [each for each in called.values() if each.requests]
+    noise = _noise(answered)
+    if blind := list(_blind(record)) + ([] if answered else ["nobody called"]):
+        return Baseline(record.case.case, Calm.UNKNOWN, f"not measured: {'; '.join(blind)}", noise)
+    ejections = len(record.of(Ejection))
     fired = sorted({event.name for event in record.of(Alert) if event.state == "firing"})
-    calls = [caller.clear for caller in figures.callers]
     counts = (
-        _count(len(figures.ejections), "ejection"),
+        _count(ejections, "ejection"),
         _count(len(fired), "alert") + (f" ({', '.join(fired)})" if fired else ""),
-        _count(sum(tier.changes for tier in figures.tiers), "change") + " of ready pods",
-        f"{sum(call.failed for call in calls)} of {sum(call.requests for call in calls)} requests failed",
+        _count(sum(event.t >= since for event in record.of(Ready)), "change") + " of ready pods",
+        f"{sum(each.failed for each in answered)} of {sum(each.requests for each in answered)} requests failed",
     )
-    calm = Calm.NOT_QUIET if figures.ejections or fired else Calm.QUIET
-    return Baseline(figures.case, calm, f"{calm}: {', '.join(counts)}", _noise(figures))
+    calm = Calm.NOT_QUIET if ejections or fired else Calm.QUIET
+    return Baseline(record.case.case, calm, f"{calm}: {', '.join(counts)}", noise)
 
 
-def _blind(record: CaseRecord, figures: CaseFigures) -> Iterator[str]:
+def _blind(record: CaseRecord) -> Iterator[str]:
     """Why the record cannot say that nothing fired."""
     yield from (f"{defect.file} is {defect.kind}" for defect in record.defects if defect.kind != "torn")
     journal = record.journal
@@ -100,21 +108,18 @@ def _blind(record: CaseRecord, figures: CaseFigures) -> Iterator[str]:
         yield from (f"{activity.name} did not succeed" for activity in journal.run if activity.status != "succeeded")
     if record.of(FaultStarted):
         yield "a fault was injected"
-    if not any(caller.clear.requests for caller in figures.callers):
-        yield "nobody called"
-    if not figures.clients:
+    if not any(event.expected for event in record.of(Clients)):
         yield "nobody watched for ejections"
     if not any(event.by == "prometheus" for event in record.of(Alert)):
         yield "nobody watched alerts"
 
 
-def _noise(figures: CaseFigures) -> Noise | None:
-    calls = [caller.clear for caller in figures.callers if caller.clear.requests]
-    if not calls:
+def _noise(answered: Sequence[Calls]) -> Noise | None:
+    if not answered:
         return None
-    spreads = [(call.p99_ms or 0.0) - (call.p50_ms or 0.0) for call in calls]
-    failed = [100 * call.failed / call.requests for call in calls]
-    return Noise(max(call.longest_gap_s for call in calls), round(max(spreads), 3), round(max(failed), 3))
+    spreads = [(each.p99_ms or 0.0) - (each.p50_ms or 0.0) for each in answered]
+    failed = [100 * each.failed / each.requests for each in answered]
+    return Noise(max(each.longest_gap_s for each in answered), round(max(spreads), 3), round(max(failed), 3))
 
 
 def _count(number: int, noun: str) -> str:

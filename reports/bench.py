@@ -47,7 +47,7 @@ def page() -> bool:
     requests = sum(len(caller.samples) for each in records for caller in each.callers)
     print(f"report of {CASES} promises and {requests} requests")
     print(
-        f"processor: {worked_s:.2f} s (at most {PAGE_S_MAX:g}; {took_s:.2f} s by the clock, with whatever else runs here)"
+        f"processor: {worked_s:.2f} s (at most {PAGE_S_MAX:g}; by the clock {took_s:.2f} s beside whatever else runs)"
     )
     print(f"report.html: {size_mb:.2f} MB (at most {PAGE_MB_MAX:g})")
     return worked_s <= PAGE_S_MAX and size_mb <= PAGE_MB_MAX

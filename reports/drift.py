@@ -5,7 +5,7 @@ further from their median than `FACTORS[n]` robust standard deviations (1.4826 t
 further than the floor: the noise of an idle run in that unit, and the widest interval that any figure is known to.
 
 The factors are the quantiles of that distance for normal noise, so that a system that did not change is shown as
-drifted in `FALSE_ALARM` of its runs (a floor makes it rarer, heavier tails more frequent); a unit test draws them again.
+drifted in `FALSE_ALARM` of its runs (a floor makes it rarer, heavier tails more frequent); a unit test draws them.
 """
 
 from __future__ import annotations

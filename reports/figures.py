@@ -197,10 +197,11 @@ def _caller(caller: Caller, windows: Sequence[FaultWindow]) -> CallerFigures:
     for window in windows:
         met |= (every.sent < window.ended.hi) & (every.done >= window.started.lo)
     zone = caller.head.zone if caller.head else None
-    return CallerFigures(caller.name, zone, _calls(every.only(~met)), _calls(every.only(met)))
+    return CallerFigures(caller.name, zone, calls(every.only(~met)), calls(every.only(met)))
 
 
-def _calls(these: Heard) -> Calls:
+def calls(these: Heard) -> Calls:
+    """What requests came to."""
     p50, p95, p99 = (None if q is None else round(q * 1000, 1) for q in quantiles(these.took, QUANTILES))
     return Calls(len(these), int(these.failed.sum()), p50, p95, p99, round(longest_gap_s(these), 3))
 

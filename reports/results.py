@@ -118,9 +118,7 @@ def assemble(
     """Sorts verdicts into promises and controls and draws the conclusion."""
     promises = tuple(verdict for verdict in verdicts if verdict.control is None)
     controls = tuple(_controls(verdicts, {target.id: target for target in targets}))
-    cases = tuple(case_figures(record) for record in records)
-    pairs = zip(records, cases, strict=True)
-    baselines = tuple(baseline(record, figures) for record, figures in pairs if is_baseline(record))
+    baselines = tuple(baseline(record) for record in records if is_baseline(record))
     outcomes = [*(v.outcome for v in promises), *(_WORTH[c.result] for c in controls)]
     outcome = compose([*outcomes, *(WORTH[each.calm] for each in baselines)])
     return Results(
@@ -130,7 +128,7 @@ def assemble(
         conclusion=conclude(promises, controls, baselines),
         verdicts=promises,
         controls=controls,
-        cases=cases,
+        cases=tuple(case_figures(record) for record in records),
         baselines=baselines,
         environment=environment or {},
     )

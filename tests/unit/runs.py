@@ -40,6 +40,7 @@ ENVIRONMENT = {
     "images": [f"image-{number}:1.0" for number in range(40)],
     "python": {"python": "3.13.0", "pytest": "9.0.1"},
 }
+RATE_HZ = 5
 ALERTS = ("ZoneUnavailable", "PodAvailabilityLow", "CircuitBreakerEjecting")
 
 
@@ -56,7 +57,8 @@ def calls(last_s: float, until_s: float = 100.0, cut: str | None = None) -> dict
     """Every caller sees errors from 0.2 s until `last_s`; one in a zone that is cut to the end of it."""
     spans = {caller: [(0.0, 90.0)] if caller == cut else [(0.2, last_s)] for caller in CALLERS}
     return {
-        caller: noisy(samples(spans[caller], until_s, 10, took_s=0.02), seed) for seed, caller in enumerate(CALLERS)
+        caller: noisy(samples(spans[caller], until_s, RATE_HZ, took_s=0.02), seed)
+        for seed, caller in enumerate(CALLERS)
     }
 
 
@@ -80,11 +82,11 @@ def idle_events(*more: dict[str, Any]) -> list[dict[str, Any]]:
     """Proxies and alerts are watched; nothing happens unless `more` says so."""
     watched = [{"t": T0, "kind": "clients", "expected": list(CLIENTS)}]
     watched += [alert(1, "inactive", name=name) for name in ALERTS]
-    return [*watched, *(zoned(0, tier, size // 3, size // 3, size // 3) for tier, size in SIZES.items()), *more]
+    return [*watched, *(zoned(-5, tier, size // 3, size // 3, size // 3) for tier, size in SIZES.items()), *more]
 
 
 def idle_case(*more: dict[str, Any], **changes: Any) -> Case:
-    rows = {caller: noisy(samples(until_s=50, rate_hz=10), seed) for seed, caller in enumerate(CALLERS)}
+    rows = {caller: noisy(samples(until_s=50, rate_hz=RATE_HZ), seed) for seed, caller in enumerate(CALLERS)}
     played = {"run": [activity("watch"), activity("hold", "probe", 60.0, duration=60.0)]}
     whole = {"events": idle_events(*more), "callers": rows, "journal": journal(**played)} | changes
     return Case("baseline/idle", [], **whole)
@@ -102,7 +104,7 @@ def restoration_case() -> Case:
     steps = [("destroy", 0, 4, ""), ("detect", 4, 6, "looked for"), ("restore objects", 6, 21, "Completed")]
     steps += [("restore bytes", 21, 48, "of the log"), ("serve", 48, 66, ""), ("verify", 69, 70, "4000 rows")]
     told = [phase(name, lo, hi, detail=detail) for name, lo, hi, detail in steps]
-    orders = {"orders": noisy(samples([(0.05, 40.0)], rate_hz=10))}
+    orders = {"orders": noisy(samples([(0.05, 40.0)], rate_hz=RATE_HZ))}
     return Case("disaster_recovery/volume_loss", ["dr.rto_pv"], restoration_events(*told), callers=orders)
 
 
