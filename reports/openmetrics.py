@@ -69,12 +69,12 @@ def _metrics(results: Results) -> Iterator[Metric]:
         _TARGET,
         (((each.target, each.case, each.unit), float(each.drifted)) for each in results.history),
     )
-    for name, help_text, pick in (
-        ("wall", "From the first to the last moment of a case", lambda case: case.wall_s),
-        ("fault", "How long its faults acted", lambda case: case.fault_s),
-        ("overhead", "The rest", lambda case: case.overhead_s),
+    for name, help_text in (
+        ("wall", "From the first to the last moment of a case"),
+        ("fault", "How long its faults acted"),
+        ("overhead", "The rest"),
     ):
-        rows = (((case.case,), pick(case)) for case in results.cases)
+        rows = (((case.case,), getattr(case, f"{name}_s")) for case in results.cases)
         yield _gauge(f"resilience_case_{name}_seconds", help_text, ("case",), rows, unit="seconds")
 
 
