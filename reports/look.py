@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from reports.problem import ReportProblem
@@ -17,6 +18,7 @@ from reports.runs import find_run
 WIDTHS = (390, 900, 1440)
 SCHEMES = {"light": 1, "dark": 0}  # as Blink numbers them
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
+_SHOT_S_MAX = 300
 _QUIET = (
     "--headless",
     "--no-sandbox",
@@ -51,9 +53,11 @@ def look(page: Path, folder: Path, height: int = 6000) -> list[Path]:
     with tempfile.TemporaryDirectory() as profile:
         for file, options in shots.items():
             argv = [program, *_QUIET, f"--user-data-dir={profile}", *options, page.resolve().as_uri()]
-            done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+            file.unlink(missing_ok=True)
+            with suppress(subprocess.TimeoutExpired):
+                subprocess.run(argv, capture_output=True, timeout=_SHOT_S_MAX, check=False)
             if not file.exists():
-                raise ReportProblem(f"Chromium left no {file.name}: {done.stderr[-300:]}", fix="run it by hand")
+                raise ReportProblem(f"Chromium took no {file.name}", fix=f"see why: {' '.join(argv)}")
     return list(shots)
 
 
