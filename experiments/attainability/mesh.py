@@ -178,7 +178,7 @@ def _covers(pattern: str, locality: str) -> bool:
 
 
 def route_of(settings: Settings, call: Call) -> Route | None:
-    """Returns where a call goes, from the gateway or the mesh: through delegates to the first fitting rule."""
+    """Returns where a call goes, from the gateway or from inside the mesh: through delegates to the rule that fits."""
     for service in settings.of("VirtualService"):
         if _is_asked(service, call) and (found := _followed(settings, service, call)):
             return found

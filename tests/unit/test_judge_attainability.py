@@ -34,7 +34,7 @@ def ended_at_once(*events: dict[str, Any], **changes: Any) -> Case:
 
 def measured(event: dict[str, Any], *, failing: bool = False) -> Case:
     case = ejection_case()
-    case.events.append(event)
+    case.events.insert(0, event)
     if failing:
         case.callers["gateway"] = samples([(0.2, 70)])
     return case
@@ -106,7 +106,7 @@ def test_a_pass_within_reach_is_a_pass(tmp_path: Path, event: dict[str, Any]) ->
 def test_what_is_inconclusive_for_another_reason_stays_so(tmp_path: Path) -> None:
     met = journal()["steady_states"]
     case = ejection_case(journal=journal(steady_states={**met, "after": None}), callers=quick_callers())
-    case.events.append(told())
+    case.events.insert(0, told())
     verdict = case.judge(tmp_path)
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert verdict.reason.startswith("the steady state did not hold again")
