@@ -1,4 +1,4 @@
-"""The suite as pytest sees it: options, markers, and the wiring of fixtures."""
+"""The suite as pytest sees it: options, markers, fixtures."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ MARKERS = {
     "disruptive": "breaks something on purpose",
     "slow": "takes more than three minutes",
     "control": "a negative control: with the protection removed the promise must be seen to break",
+    "judged": "asks an experiment's record; every test that uses the fixture `experiment`",
     "verifies(target, ...)": "ids of tests/targets.toml that this test proves",
 }
 
@@ -42,6 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("resilience", "resilience verification")
     group.addoption("--live", action="store_true", help="select tests that need a cluster, whatever else selects them")
     group.addoption("--run-dir", type=Path, help="folder of this run's record; default: reports/runs/<now>")
+    group.addoption("--recorded", action="store_true", help="judge what --run-dir holds, run no experiment")
     group.addoption("--no-deploy", action="store_true", help="use the cluster as it stands, deploy nothing")
     group.addoption("--image-source", default="auto", choices=("auto", "pull", "build"), help="where images come from")
     group.addoption(
@@ -70,6 +72,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if area in LIVE:
             item.add_marker(area)
             item.add_marker("live")
+        if "experiment" in getattr(item, "fixturenames", ()):
+            item.add_marker("judged")
     named = any(Path(argument.split("::")[0]).resolve() != config.rootpath / "tests" for argument in config.args)
     if named or config.getoption("--live") or config.getoption("markexpr"):
         return
@@ -122,14 +126,14 @@ def kind_cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
 @pytest.fixture
 def experiment(request: pytest.FixtureRequest, kind_cluster: Cluster, resilience_run: Run) -> Callable[..., Judged]:
     """Runs an experiment, with a negative control if one is named; once a session, however many targets it proves."""
-    from experiments import environment
-    from tests.judged import Judged, record
+    from tests.judged import Judged, record, recorded
 
     def run(name: str, control: str | None = None) -> Judged:
-        if (name, control) not in resilience_run.cases:
-            environment.write(resilience_run.folder, kind_cluster)
-            resilience_run.cases[name, control] = record(name, control, resilience_run.folder, kind_cluster)
-        return Judged.of(resilience_run.cases[name, control], rerun=request.node.nodeid)
+        cases = resilience_run.cases
+        if (name, control) not in cases:
+            take = recorded if request.config.getoption("--recorded") else record
+            cases[name, control] = take(name, control, resilience_run.folder, kind_cluster)
+        return Judged.of(cases[name, control], rerun=request.node.nodeid)
 
     return run
 

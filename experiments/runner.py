@@ -11,7 +11,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -19,8 +20,9 @@ from types import FrameType
 from deploy.cluster import Cluster
 from deploy.errors import Problem
 from deploy.paths import ROOT
-from experiments import catalogue, documents, guard, undo, weaken
+from experiments import cases, catalogue, documents, guard, running, undo, weaken
 from experiments.catalogue import Experiment
+from experiments.documents import Document
 from experiments.ledger import Ledger
 from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, now
 
@@ -62,9 +64,16 @@ def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster |
             fix=f"one of: {', '.join(experiment.controls) or 'none'}",
         )
     cluster = cluster or Cluster.connect()
-    undo.heal(cluster.name)
+    undo.heal(cluster.name, abandoned=True)
     guard.pin(cluster)
     guard.permit(cluster)
+    with running.begun(cluster.name, case_name(experiment.name, control), cases.radius(experiment, control)) as lock:
+        return _record(experiment, document, run_dir, control, cluster, lock)
+
+
+def _record(
+    experiment: Experiment, document: Document, run_dir: Path, control: str | None, cluster: Cluster, lock: int
+) -> Path:
     recorder = Recorder(run_dir.resolve() / case_name(experiment.name, control))
     recorder.describe(
         case=recorder.folder.name,
@@ -78,7 +87,7 @@ def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster |
         with ExitStack() as stack:
             if control:
                 stack.enter_context(weaken.weakened(cluster, experiment.control_file(control)))
-            _chaos(experiment, cluster, recorder.folder, control)
+            _chaos(experiment, cluster, recorder.folder, control, lock)
     finally:
         _left_behind(cluster, recorder)
         recorder.describe(ended=now())
@@ -90,8 +99,11 @@ def chaos_program() -> Path:
     return Path(sys.executable).with_name("chaos")
 
 
-def _chaos(experiment: Experiment, cluster: Cluster, case: Path, control: str | None) -> None:
-    """Runs the child to its end; a signal to us is passed on and its rollbacks are waited for."""
+def _chaos(experiment: Experiment, cluster: Cluster, case: Path, control: str | None, lock: int) -> None:
+    """Runs the child to its end; a signal to us is passed on and its rollbacks are waited for.
+
+    The child holds on to the lock that says that the case runs: it may outlive us.
+    """
     argv = [
         str(chaos_program()),
         "--no-version-check",
@@ -111,21 +123,22 @@ def _chaos(experiment: Experiment, cluster: Cluster, case: Path, control: str | 
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            pass_fds=[lock],
             start_new_session=True,  # Ctrl-C reaches it once, from us, not a second time from the terminal
         )
-        with _interruptible():
+        with interruptible():
             try:
                 child.wait(RUN_S_MAX)
             except subprocess.TimeoutExpired as error:
-                _end(child)
+                end([child], ROLLBACKS_S)
                 raise Problem(f"{experiment.name} did not end within {RUN_S_MAX:g} s", fix=f"see {log.name}") from error
             except BaseException:
-                _end(child)
+                end([child], ROLLBACKS_S)
                 raise
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Makes SIGTERM behave like Ctrl-C for the time of the block, where we own the main thread."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -142,16 +155,19 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Asks the child to stop, gives its rollbacks time, and kills it only then; a second Ctrl-C changes nothing."""
+def end(children: Sequence[subprocess.Popen[bytes]], within_s: float) -> None:
+    """Asks processes to stop, gives them time, and kills them only then; a second Ctrl-C changes nothing."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN) if _in_main_thread() else None
+    last = time.monotonic() + within_s
     try:
-        child.send_signal(signal.SIGTERM)
-        try:
-            child.wait(ROLLBACKS_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait(10)
+        for child in children:
+            child.send_signal(signal.SIGTERM)
+        for child in children:
+            try:
+                child.wait(max(0.0, last - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait(10)
     finally:
         if before is not None:
             signal.signal(signal.SIGINT, before)
@@ -165,6 +181,5 @@ def _in_main_thread() -> bool:
 
 def _left_behind(cluster: Cluster, recorder: Recorder) -> None:
     """Undoes what the child did not, and says so: a case that had to be healed from outside was not whole."""
-    if Ledger.of(cluster.name).open():
-        for line in undo.heal(cluster.name):
-            recorder.note(f"healed after the experiment: {line}")
+    for line in Ledger.of(cluster.name).heal_own(undo.drivers(cluster.name)):
+        recorder.note(f"healed after the experiment: {line}")

@@ -44,9 +44,9 @@ def drivers(name: str) -> Mapping[str, Driver]:
     }
 
 
-def heal(name: str, fault: str | None = None) -> list[str]:
-    """Undoes everything that is open in a cluster's ledger, or one fault; returns a line for each."""
-    return Ledger.of(name).heal(drivers(name), fault=fault)
+def heal(name: str, *, abandoned: bool = False) -> list[str]:
+    """Undoes what is open in a cluster's ledger, or what no running case has open; returns a line for each."""
+    return Ledger.of(name).heal(drivers(name), abandoned=abandoned)
 
 
 def unpause_node(undo: Undo) -> str:
@@ -67,12 +67,12 @@ def clear_fault(cluster: Cluster, undo: Undo) -> str:
 
 
 def stop_callers(cluster: Cluster, undo: Undo) -> str:
-    """Ends the open-loop callers in the caller's pods; those on this host end with the experiment that started them."""
+    """Ends the open-loop callers of a run in the caller's pods; those on this host end with whoever started them."""
     ended = 0
     for zone in undo["zones"]:
         for pod in pods.find(cluster, CALLERS, f"app=caller-{zone}"):
             if pod.running:
-                argv = ["sh", "-c", STOP_CALLERS.read_text()]
+                argv = ["sh", "-c", STOP_CALLERS.read_text(), str(undo.get("run", ""))]
                 ended += int(cluster.exec(CALLERS, pod.name, argv, container="caller"))
     return f"{ended} caller(s) ended"
 

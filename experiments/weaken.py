@@ -4,6 +4,8 @@ A control is a file of data, tests/controls/<experiment>~<name>.yaml:
 
 ```yaml
 why: one sentence, what is taken away and what must then be seen
+disturbs: [alerting]        # besides what the document says; see experiments/radius.py
+settles: [mesh/ejections]   # what does not linger, because putting the protection back ends it
 changes:
   - {apiVersion: apps/v1, kind: Deployment, namespace: shop, name: app, patch: {spec: {minReadySeconds: null}}}
   - {apiVersion: policy/v1, kind: PodDisruptionBudget, namespace: shop, name: app, delete: true}
@@ -32,6 +34,7 @@ from deploy.errors import Problem
 from deploy.waiting import eventually
 from experiments import guard, pods, undo
 from experiments.ledger import Ledger
+from experiments.radius import Thing
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
@@ -83,6 +86,8 @@ class Weakening(Strict):
     """A control file."""
 
     why: str
+    disturbs: list[Thing]
+    settles: list[Thing] = Field(default_factory=list)
     changes: list[Change] = Field(min_length=1)
     proxies: list[Proxies] = Field(default_factory=list)
 
@@ -118,7 +123,7 @@ def weakened(cluster: Cluster, path: Path) -> Iterator[Weakening]:
             _reached(cluster, proxies)
         yield control
     finally:
-        ledger.heal(undo.drivers(cluster.name), fault=fault)
+        ledger.heal_own(undo.drivers(cluster.name), fault)
         _rolled_out(cluster, objects)
         _as_before(cluster, objects)
 

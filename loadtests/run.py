@@ -147,7 +147,7 @@ class PodCaller:
         """
         self._pod = _running(self.cluster, f"app=caller-{self.zone}")
         caller = self.caller or self.zone
-        self._file = f"/tmp/samples-{caller}-{uuid.uuid4().hex[:12]}.ndjson"  # noqa: S108 - the pod's own volume
+        self._file = f"/tmp/samples-{self.run}-{caller}-{uuid.uuid4().hex[:12]}.ndjson"  # noqa: S108 - the pod's own volume
         load = _open_loop(self, caller, self._file)
         # A session of its own outlives this exec; nothing of it may hold the exec's streams open.
         detach = 'setsid "$@" >"$0.log" 2>&1 </dev/null & echo $!'

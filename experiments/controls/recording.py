@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from chaoslib.exceptions import InterruptExecution
@@ -25,10 +25,13 @@ from chaoslib.exceptions import InterruptExecution
 from deploy.cluster import Cluster
 from deploy.errors import Problem
 from deploy.files import replace_text
-from experiments import catalogue, session
+from experiments import catalogue, running, session
 from experiments.ledger import Ledger
+from experiments.radius import Radius
 from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, new_run_folder, now
 from experiments.traffic import Plan, Traffic
+
+_by_hand = ExitStack()  # what the runner holds on to for a document that it runs
 
 
 def before_experiment_control(context: dict[str, Any], configuration: dict[str, Any], **_: Any) -> None:
@@ -48,6 +51,9 @@ def before_experiment_control(context: dict[str, Any], configuration: dict[str, 
             started=now(),
         )
         cluster = Cluster.connect()
+        if not running.this():
+            radius = Radius.model_validate(configuration["blast_radius"])
+            _by_hand.enter_context(running.begun(cluster.name, recorder.folder.name, radius))
         raw = configuration.get("traffic")
         traffic = Traffic(cluster, recorder, Plan.model_validate(raw) if raw else None, Ledger.of(cluster.name))
         session.begin(session.Session(cluster, recorder, session.numbers(configuration.get("watch")), traffic))
@@ -64,6 +70,7 @@ def after_experiment_control(state: dict[str, Any] | None = None, **_: Any) -> N
     try:
         session.end()
     finally:
+        _by_hand.close()
         with suppress(Problem):  # it was never opened, which before_experiment_control has said
             recorder = Recorder.current()
             if state is not None:

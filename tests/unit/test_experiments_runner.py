@@ -36,7 +36,7 @@ here = pathlib.Path(sys.argv[1])
 runner.chaos_program = lambda: here / "chaos"
 runner.environment = lambda cluster, case: {}
 experiment = SimpleNamespace(name="mesh/ejection", path=here / "document.yaml")
-runner._chaos(experiment, None, here, None)
+runner._chaos(experiment, None, here, None, (here / "lock").open("w").fileno())
 """
 
 
