@@ -46,13 +46,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--recorded", action="store_true", help="judge what --run-dir holds, run no experiment")
     group.addoption("--no-deploy", action="store_true", help="use the cluster as it stands, deploy nothing")
     group.addoption("--image-source", default="auto", choices=("auto", "pull", "build"), help="where images come from")
-    group.addoption(
-        "--allow-disruption",
-        action="append",
-        default=[],
-        metavar="CONTEXT",
-        help="a cluster not ours that may be broken",
-    )
+    allow = {"action": "append", "default": [], "metavar": "CONTEXT"}
+    group.addoption("--allow-disruption", **allow, help="a cluster not ours that may be broken")
     group.addoption("--seed", default="1", help="which replicas are chosen; the same seed chooses the same places")
 
 
@@ -129,11 +124,10 @@ def experiment(request: pytest.FixtureRequest, kind_cluster: Cluster, resilience
     from tests.judged import Judged, record, recorded
 
     def run(name: str, control: str | None = None) -> Judged:
-        cases = resilience_run.cases
-        if (name, control) not in cases:
-            take = recorded if request.config.getoption("--recorded") else record
-            cases[name, control] = take(name, control, resilience_run.folder, kind_cluster)
-        return Judged.of(cases[name, control], rerun=request.node.nodeid)
+        take = recorded if request.config.getoption("--recorded") else record
+        if (name, control) not in resilience_run.cases:
+            resilience_run.cases[name, control] = take(name, control, resilience_run.folder, kind_cluster)
+        return Judged.of(resilience_run.cases[name, control], rerun=request.node.nodeid)
 
     return run
 

@@ -26,8 +26,8 @@ from experiments.schedule import Task
 
 SELECTION = "(nightly or control)"
 NOT_PROVEN, MISSING = 2, 69
-# Live tests that run no experiment, by their mark. They disturb nothing but namespaces of their own; those of metrics and
-# dashboards look at all that stands, the others (restores, object storage, network) at little of it.
+# Live tests that run no experiment, by their mark. They disturb nothing but namespaces of their own. Those of metrics
+# and dashboards look at all that stands, the others (restores, object storage, network) at little of it.
 TESTS = {
     "alerts": Task("tests-alerts", Radius(disturbs=frozenset(), needs=frozenset(Thing) - {Thing.EVERYTHING}), 90),
     "not alerts": Task("tests-others", Radius(disturbs=frozenset(), needs=frozenset({Thing.BACKUPS})), 180),
@@ -42,7 +42,7 @@ def run(folder: Path, image_source: str, at_once: int) -> int:
     found, begin = cases.everything(), time.monotonic()
     environment.expect(folder, (case.name for case in found))
     cluster = stack.up(source=image_source)
-    undo.heal(cluster.name)
+    undo.heal(cluster.name, abandoned=True)
     environment.write(folder, cluster)
     jobs = [Job(task, [*_pytest(f"not judged and {which}"), "-q"], folder / task.name) for which, task in TESTS.items()]
     for case in found:
@@ -53,15 +53,16 @@ def run(folder: Path, image_source: str, at_once: int) -> int:
         with runner.interruptible(), shown() as progress:
             codes = dispatch.run(jobs, at_once, progress, lambda name: name in _running(cluster.name))
     except KeyboardInterrupt:
-        undo.heal(cluster.name)
+        undo.heal(cluster.name, abandoned=True)
         raise
     if not any(folder.glob("*/case.json")):
         return MISSING
     judged = subprocess.run([sys.executable, *_pytest("judged", "--recorded", folder)], cwd=ROOT, check=False)
     told = folder / "results.json"  # pytest's summary judged and printed already, unless it was cut off
-    verdict = int(json.loads(told.read_text())["exit_code"]) if told.exists() else judge(folder)
-    _show_times(json.loads(told.read_text())["cases"], time.monotonic() - begin)
-    return verdict or (NOT_PROVEN if judged.returncode or any(codes.values()) else 0)
+    verdict = None if told.exists() else judge(folder)
+    results = json.loads(told.read_text())
+    _show_times(results["cases"], time.monotonic() - begin)
+    return verdict or int(results["exit_code"]) or (NOT_PROVEN if judged.returncode or any(codes.values()) else 0)
 
 
 def judge(folder: Path) -> int:

@@ -48,7 +48,7 @@ def test_what_lingers_is_waited_for_by_those_who_need_it_and_by_nobody_else() ->
 
 things = st.frozensets(st.sampled_from(list(Thing)), max_size=3)
 lingers = st.dictionaries(st.sampled_from(list(Thing)), st.floats(1, 600), max_size=2)
-radii = st.builds(lambda d, n, l: Radius(disturbs=d, needs=n, lingers_s=l), things, things, lingers)
+radii = st.builds(Radius, disturbs=things, needs=things, lingers_s=lingers)
 tasks = st.lists(st.tuples(radii, st.floats(0, 500)), max_size=8).map(
     lambda found: [Task(f"task {number}", each, expected_s) for number, (each, expected_s) in enumerate(found)]
 )
@@ -91,8 +91,8 @@ def test_changing_places_saves_time_that_the_longest_first_would_waste() -> None
     assert makespan_s(plan(order(found, 2), 2)) == 9
 
 
-def test_the_shipped_cases_share_time_and_those_of_a_zone_do_not() -> None:
-    found = [*gate.TESTS.values(), *(case.task(runs=cases.catalogue.CONTROLS) for case in cases.everything())]
+def test_the_shipped_cases_share_time_and_those_of_a_zone_do_not(tmp_path: Any) -> None:
+    found = [*gate.TESTS.values(), *(case.task(runs=tmp_path) for case in cases.everything())]
     slots = plan(order(found, 2), 2)
     assert makespan_s(slots) < sum(task.expected_s for task in found)
     for slot in slots:
