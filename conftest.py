@@ -32,6 +32,7 @@ MARKERS = {
     "certification": "what a release is certified with, negative controls included",
     "disruptive": "breaks something on purpose",
     "slow": "takes more than three minutes",
+    "last": "looks back on what the other tests did, so it runs after them",
     "control": "a negative control: with the protection removed the promise must be seen to break",
     "judged": "asks an experiment's record; every test that uses the fixture `experiment`",
     "verifies(target, ...)": "ids of tests/targets.toml that this test proves",
@@ -61,14 +62,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks tests by their folder, and leaves live ones out of a bare `pytest`."""
+    """Marks tests by their folder, puts the last ones last, and leaves live ones out of a bare `pytest`."""
     for item in items:
-        area = item.path.parent.name
-        if area in LIVE:
+        if (area := item.path.parent.name) in LIVE:
             item.add_marker(area)
             item.add_marker("live")
         if "experiment" in getattr(item, "fixturenames", ()):
             item.add_marker("judged")
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     named = any(Path(argument.split("::")[0]).resolve() != config.rootpath / "tests" for argument in config.args)
     if named or config.getoption("--live") or config.getoption("markexpr"):
         return

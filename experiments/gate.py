@@ -1,8 +1,8 @@
 """The gate: every experiment and every negative control, judged, with one exit code.
 
 Cases are recorded first, each by a process of its own and side by side where their blast radius allows; the live tests
-that ask no experiment run as one of them. Then pytest asks the record, and so does the judge, whose exit code it is:
-what pytest thinks only matters where the record would be silent.
+that run no experiment are done meanwhile. Then pytest asks the record, and so does the judge, whose exit code it is: what
+pytest thinks only matters where the record would be silent.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ NOT_PROVEN, MISSING = 2, 69
 # and dashboards look at all that stands, the others (restores, object storage, network) at little of it.
 TESTS = {
     "alerts": Task("tests-alerts", Radius(disturbs=frozenset(), needs=frozenset(Thing) - {Thing.EVERYTHING}), 90),
-    "not alerts": Task("tests-others", Radius(disturbs=frozenset(), needs=frozenset({Thing.BACKUPS})), 180),
+    "not alerts and not last": Task(
+        "tests-others", Radius(disturbs=frozenset(), needs=frozenset({Thing.BACKUPS})), 180
+    ),
 }
 
 
@@ -44,7 +46,7 @@ def run(folder: Path, image_source: str, at_once: int) -> int:
     cluster = stack.up(source=image_source)
     undo.heal(cluster.name, abandoned=True)
     environment.write(folder, cluster)
-    jobs = [Job(task, [*_pytest(f"not judged and {which}"), "-q"], folder / task.name) for which, task in TESTS.items()]
+    jobs = [Job(task, _pytest(f"not judged and {which}", "-q"), folder / task.name) for which, task in TESTS.items()]
     for case in found:
         arguments = ["-m", "experiments", "run", case.experiment.name, "--run-dir", str(folder), "--no-judge"]
         control = ["--control", case.control] if case.control else []
@@ -57,7 +59,9 @@ def run(folder: Path, image_source: str, at_once: int) -> int:
         raise
     if not any(folder.glob("*/case.json")):
         return MISSING
-    judged = subprocess.run([sys.executable, *_pytest("judged", "--recorded", folder)], cwd=ROOT, check=False)
+    judged = subprocess.run(
+        [sys.executable, *_pytest("(judged or last)", "--recorded", "--run-dir", folder)], cwd=ROOT, check=False
+    )
     told = folder / "results.json"  # pytest's summary judged and printed already, unless it was cut off
     verdict = None if told.exists() else judge(folder)
     results = json.loads(told.read_text())
@@ -85,10 +89,8 @@ def show_plan(at_once: int) -> int:
 
 
 def _pytest(marked: str, *more: str | Path) -> list[str]:
-    selected = ["-m", f"{SELECTION} and {marked}", "--no-deploy", "--keep-cluster"]
-    if more:
-        selected += [str(more[0]), "--run-dir", str(more[1])]
-    return ["-m", "pytest", "tests", *selected]
+    options = ["--no-deploy", "--keep-cluster", *map(str, more)]
+    return ["-m", "pytest", "tests", "-m", f"{SELECTION} and {marked}", *options]
 
 
 def _running(cluster: str) -> set[str]:

@@ -2,7 +2,8 @@
 
 A child process, because Chaos Toolkit handles signals only in a main thread, chaostoolkit-kubernetes reads its
 kubeconfig at import, and a crash must not take the judge with it. Its environment is made, not inherited: no proxies,
-one kubeconfig, one context. Its exit code says nothing (research/style.md §5) and is not looked at.
+one context, and the kubeconfig of the account that its document names instead of ours. Its exit code says nothing
+(research/style.md §5) and is not looked at.
 """
 
 from __future__ import annotations
@@ -20,10 +21,9 @@ from types import FrameType
 from deploy.cluster import Cluster
 from deploy.errors import Problem
 from deploy.paths import ROOT
-from experiments import cases, catalogue, documents, guard, running, undo, weaken
+from experiments import account, cases, catalogue, documents, guard, running, undo, weaken
 from experiments.catalogue import Experiment
 from experiments.documents import Document
-from experiments.ledger import Ledger
 from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, now
 
 ROLLBACKS_S = 90.0
@@ -34,7 +34,7 @@ PASSED_ON_PREFIXES = ("RESILIENCE_", "DOCKER_")
 
 
 def environment(cluster: Cluster, case: Path) -> dict[str, str]:
-    """Returns the child's environment: one cluster, one case, no proxies."""
+    """Returns the child's environment: one cluster, as the child may use it, one case, no proxies."""
     kept = {
         name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)
     }
@@ -44,6 +44,8 @@ def environment(cluster: Cluster, case: Path) -> dict[str, str]:
         "KUBECONFIG": str(cluster.kubeconfig),
         "KUBERNETES_CONTEXT": cluster.context,
         "RESILIENCE_CLUSTER": cluster.name,
+        "RESILIENCE_KUBECONFIG": str(cluster.kubeconfig),
+        "RESILIENCE_CONTEXT": cluster.context,
         CASE_DIR: str(case),
         guard.PINNED: guard.pin(cluster),
     }
@@ -85,9 +87,12 @@ def _record(
     )
     try:
         with ExitStack() as stack:
+            case = recorder.folder.name
             if control:
-                stack.enter_context(weaken.weakened(cluster, experiment.control_file(control)))
-            _chaos(experiment, cluster, recorder.folder, control, lock)
+                weakening = stack.enter_context(account.acting_as(cluster, account.WEAKEN, case))
+                stack.enter_context(weaken.weakened(weakening, experiment.control_file(control)))
+            acting = stack.enter_context(account.acting_as(cluster, document.configuration.account, case))
+            _chaos(experiment, acting, recorder.folder, control, lock)
     finally:
         _left_behind(cluster, recorder)
         recorder.describe(ended=now())
@@ -181,5 +186,5 @@ def _in_main_thread() -> bool:
 
 def _left_behind(cluster: Cluster, recorder: Recorder) -> None:
     """Undoes what the child did not, and says so: a case that had to be healed from outside was not whole."""
-    for line in Ledger.of(cluster.name).heal_own(undo.drivers(cluster.name)):
+    for line in undo.heal_own(cluster.name):
         recorder.note(f"healed after the experiment: {line}")

@@ -1,15 +1,18 @@
-"""The undos that the ledger names, made to act. Every one may be repeated and then changes nothing."""
+"""The undos that the ledger names, made to act. Every one may be repeated and then changes nothing.
+
+Each acts as the account whose kind of fault it undoes: what may break a thing is what may put it back.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.errors import Problem
 from deploy.waiting import NotSo, eventually
-from experiments import pods
+from experiments import account, pods
 from experiments.drivers import docker_nodes
 from experiments.drivers.database import Database
 from experiments.drivers.injector import Replica, Switch
@@ -23,30 +26,42 @@ ELECTION_S, DISCARD_S, REBUILD_S = 45.0, 120.0, 300.0
 STOP_CALLERS = Path(__file__).parent / "inside" / "stop_callers.sh"
 
 
-def drivers(name: str) -> Mapping[str, Driver]:
-    """Returns the driver of every undo for one cluster; the API server is asked only by those that need it."""
-    connected: list[Cluster] = []
+def drivers(name: str, stack: ExitStack) -> Mapping[str, Driver]:
+    """Returns the driver of every undo for one cluster; the API server is asked only by those that need it.
 
-    def cluster() -> Cluster:
+    Args:
+        name: of the cluster.
+        stack: closes what they open.
+    """
+    acting: dict[str, Cluster] = {}
+
+    def by(who: str) -> Cluster:
         from deploy.cluster import Cluster
 
-        if not connected:
-            connected.append(Cluster.connect(name))
-        return connected[0]
+        if who not in acting:
+            acting[who] = stack.enter_context(account.acting_as(Cluster.connect(name), who, "heal"))
+        return acting[who]
 
     return {
         "unpause-node": unpause_node,
-        "clear-fault": lambda undo: clear_fault(cluster(), undo),
-        "stop-callers": lambda undo: stop_callers(cluster(), undo),
-        "restore-object": lambda undo: restore_object(cluster(), undo),
-        "delete-object": lambda undo: delete_object(cluster(), undo),
-        "rebuild-database": lambda undo: rebuild_database(cluster(), undo),
+        "clear-fault": lambda undo: clear_fault(by(account.WORKLOAD), undo),
+        "stop-callers": lambda undo: stop_callers(by(account.OBSERVE), undo),
+        "restore-object": lambda undo: restore_object(by(account.WEAKEN), undo),
+        "delete-object": lambda undo: delete_object(by(account.WEAKEN), undo),
+        "rebuild-database": lambda undo: rebuild_database(by(account.DATA), undo),
     }
 
 
 def heal(name: str, *, abandoned: bool = False) -> list[str]:
     """Undoes what is open in a cluster's ledger, or what no running case has open; returns a line for each."""
-    return Ledger.of(name).heal(drivers(name), abandoned=abandoned)
+    with ExitStack() as stack:
+        return Ledger.of(name).heal(drivers(name, stack), abandoned=abandoned)
+
+
+def heal_own(name: str, fault: str | None = None) -> list[str]:
+    """Undoes what this run has open, or what it has open of one fault; returns a line for each."""
+    with ExitStack() as stack:
+        return Ledger.of(name).heal_own(drivers(name, stack), fault)
 
 
 def unpause_node(undo: Undo) -> str:

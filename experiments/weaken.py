@@ -123,7 +123,7 @@ def weakened(cluster: Cluster, path: Path) -> Iterator[Weakening]:
             _reached(cluster, proxies)
         yield control
     finally:
-        ledger.heal_own(undo.drivers(cluster.name), fault)
+        undo.heal_own(cluster.name, fault)
         _rolled_out(cluster, objects)
         _as_before(cluster, objects)
 

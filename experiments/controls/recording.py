@@ -7,6 +7,7 @@ controls:
   - {name: recording, provider: {type: python, module: experiments.controls.recording}}
 configuration:
   experiment: mesh/ejection
+  account: workload-faults  # whom it acts as: deploy/suite_access
   watch: {shop: [app, api, worker]}
   traffic: {…}             # see experiments/traffic.py
 ```
@@ -25,20 +26,21 @@ from chaoslib.exceptions import InterruptExecution
 from deploy.cluster import Cluster
 from deploy.errors import Problem
 from deploy.files import replace_text
-from experiments import catalogue, running, session
+from experiments import account, catalogue, running, session
 from experiments.ledger import Ledger
 from experiments.radius import Radius
 from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, new_run_folder, now
 from experiments.traffic import Plan, Traffic
 
-_by_hand = ExitStack()  # what the runner holds on to for a document that it runs
+_acting = ExitStack()  # closed when the experiment is over; what the runner holds for a document that it runs
 
 
 def before_experiment_control(context: dict[str, Any], configuration: dict[str, Any], **_: Any) -> None:
     """Opens the case's folder, starts watchers and callers."""
     experiment = str(configuration["experiment"])
     try:
-        if CASE_DIR not in os.environ:
+        by_hand = CASE_DIR not in os.environ
+        if by_hand:
             folder = new_run_folder("-by-hand") / case_name(experiment)
             os.environ[CASE_DIR] = str(folder)
             print(f"recording into {folder}")
@@ -51,14 +53,18 @@ def before_experiment_control(context: dict[str, Any], configuration: dict[str, 
             started=now(),
         )
         cluster = Cluster.connect()
-        if not running.this():
+        if by_hand:
             radius = Radius.model_validate(configuration["blast_radius"])
-            _by_hand.enter_context(running.begun(cluster.name, recorder.folder.name, radius))
+            _acting.enter_context(running.begun(cluster.name, recorder.folder.name, radius))
+            cluster = _act_as(cluster, str(configuration["account"]), recorder.folder.name)
+        else:  # whoever started us has given us the account's kubeconfig
+            account.keep_changes(cluster, recorder.folder.name)
         raw = configuration.get("traffic")
         traffic = Traffic(cluster, recorder, Plan.model_validate(raw) if raw else None, Ledger.of(cluster.name))
         session.begin(session.Session(cluster, recorder, session.numbers(configuration.get("watch")), traffic))
     except Exception as error:
         session.end()
+        _acting.close()
         raise InterruptExecution(f"the experiment was not begun: {error}") from error
 
 
@@ -70,9 +76,18 @@ def after_experiment_control(state: dict[str, Any] | None = None, **_: Any) -> N
     try:
         session.end()
     finally:
-        _by_hand.close()
+        _acting.close()
         with suppress(Problem):  # it was never opened, which before_experiment_control has said
             recorder = Recorder.current()
             if state is not None:
                 replace_text(recorder.folder / "journal.json", json.dumps(state, default=str), mode=0o600)
             recorder.describe(ended=now())
+
+
+def _act_as(cluster: Cluster, name: str, case: str) -> Cluster:
+    """Makes this process act as the experiment's account, chaostoolkit-kubernetes and what it starts included."""
+    acting = _acting.enter_context(account.acting_as(cluster, name, case))
+    for variable in ("KUBECONFIG", "RESILIENCE_KUBECONFIG"):
+        os.environ[variable] = str(acting.kubeconfig)
+    os.environ["KUBERNETES_CONTEXT"] = os.environ["RESILIENCE_CONTEXT"] = acting.context
+    return acting
