@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.paths import ROOT
@@ -75,31 +78,63 @@ def run(jobs: Sequence[Job], at_once: int, progress: Progress, lives: Callable[[
     Raises:
         KeyboardInterrupt: the user stopped it; every job was asked to end and has ended.
     """
-    by_name = {job.task.name: job for job in jobs}
-    waiting = schedule.order((job.task for job in jobs), at_once)
-    running: dict[Task, subprocess.Popen[bytes]] = {}
-    ended: list[schedule.Ended] = []
-    codes: dict[str, int] = {}
+    work = _Work({job.task: job for job in jobs}, schedule.order((job.task for job in jobs), at_once))
+    with _asked_to_stop() as asked:
+        try:
+            while work.waiting or work.running:
+                if asked.is_set():
+                    raise KeyboardInterrupt
+                work.begin_what_may(at_once)
+                work.look(progress, lives)
+                pause(LOOK_S)
+        except BaseException:
+            runner.end(list(work.running.values()), END_S)
+            raise
+    return work.codes
+
+
+@dataclass
+class _Work:
+    """What waits, runs and is over; times are those of the monotonic clock."""
+
+    jobs: dict[Task, Job]
+    waiting: list[Task]
+    running: dict[Task, subprocess.Popen[bytes]] = field(default_factory=dict)
+    ended: list[schedule.Ended] = field(default_factory=list)
+    codes: dict[str, int] = field(default_factory=dict)
+
+    def begin_what_may(self, at_once: int) -> None:
+        """Starts what may run beside what runs."""
+        while task := schedule.startable(self.waiting, list(self.running), self.ended, time.monotonic(), at_once):
+            self.waiting.remove(task)
+            self.running[task] = self.jobs[task].begin()
+
+    def look(self, progress: Progress, lives: Callable[[str], bool]) -> None:
+        """Tells what each job is at, and notes those that are over."""
+        for task, process in list(self.running.items()):
+            code = process.poll()
+            if code is None or lives(task.name):
+                progress.say(task.name, self.jobs[task].doing() if code is None else "outlived its runner")
+                continue
+            del self.running[task]
+            self.ended.append((task, time.monotonic()))
+            self.codes[task.name] = code
+            progress.say(task.name, "is over" if code == 0 else _badly(code, self.jobs[task].log), done=True)
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[threading.Event]:
+    """Gives what Ctrl-C and SIGTERM set: raised anywhere, they would lose a process that is just being started."""
+    asked = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: asked.set()) for number in numbers}
     try:
-        while waiting or running:
-            while task := schedule.startable(waiting, list(running), ended, time.monotonic(), at_once):
-                waiting.remove(task)
-                running[task] = by_name[task.name].begin()
-            for task, process in list(running.items()):
-                job, code = by_name[task.name], process.poll()
-                if code is None or lives(task.name):
-                    progress.say(task.name, job.doing() if code is None else "outlived its runner")
-                    continue
-                codes[task.name] = code
-                ended.append((task, time.monotonic()))
-                del running[task]
-                progress.say(task.name, "is over" if code == 0 else _ended_badly(code, job.log), done=True)
-            pause(LOOK_S)
-    except BaseException:
-        runner.end(list(running.values()), END_S)
-        raise
-    return codes
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _ended_badly(code: int, log: Path) -> str:
-    return f"ended with {code}, see {log.name}: {tail(log.read_text(errors='replace'), lines=3)}"
+def _badly(code: int, log: Path) -> str:
+    last = tail(log.read_text(errors="replace"), lines=3)
+    return f"ended with {code}, see {log.name}: {' '.join(last.split())}"

@@ -1,8 +1,8 @@
 """The gate: every experiment and every negative control, judged, with one exit code.
 
 Cases are recorded first, each by a process of its own and side by side where their blast radius allows; the live tests
-that run no experiment are done meanwhile. Then pytest asks the record, and so does the judge, whose exit code it is: what
-pytest thinks only matters where the record would be silent.
+that run no experiment are done meanwhile. Then pytest asks the record, and so does the judge, whose exit code it is:
+what pytest thinks only matters where the record would be silent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.paths import ROOT
-from experiments import cases, dispatch, environment, runner, running, schedule, undo
+from experiments import cases, dispatch, environment, running, schedule, undo
 from experiments.dispatch import Job
 from experiments.radius import Radius, Thing
 from experiments.schedule import Task
@@ -52,7 +52,7 @@ def run(folder: Path, image_source: str, at_once: int) -> int:
         control = ["--control", case.control] if case.control else []
         jobs.append(Job(case.task(), [*arguments, *control], folder / case.name))
     try:
-        with runner.interruptible(), shown() as progress:
+        with shown() as progress:
             codes = dispatch.run(jobs, at_once, progress, lambda name: name in _running(cluster.name))
     except KeyboardInterrupt:
         undo.heal(cluster.name, abandoned=True)

@@ -28,7 +28,7 @@ exec(sys.argv[2])
 DISPATCH = """
 import pathlib, sys
 from deploy.progress import Progress
-from experiments import dispatch, runner
+from experiments import dispatch
 from experiments.dispatch import Job
 from experiments.radius import Radius
 from experiments.schedule import Task
@@ -38,8 +38,7 @@ child = "import pathlib, signal, sys, time; here = pathlib.Path(sys.argv[1])\\n"
     "signal.signal(signal.SIGTERM, stop); (here / (sys.argv[2] + '.started')).touch(); time.sleep(60)"
 free = Radius(disturbs=frozenset(), needs=frozenset())
 jobs = [Job(Task(name, free, 1), ["-c", child, str(here), name], here / name) for name in ("a", "b")]
-with runner.interruptible():
-    dispatch.run(jobs, 2, Progress(), lambda _: False)
+dispatch.run(jobs, 2, Progress(), lambda _: False)
 """
 
 
