@@ -16,7 +16,6 @@ from pathlib import Path
 from deploy.paths import ROOT
 from deploy.progress import Progress
 from deploy.shell import tail
-from deploy.waiting import pause
 from experiments import runner, schedule
 from experiments.schedule import Task
 
@@ -82,11 +81,9 @@ def run(jobs: Sequence[Job], at_once: int, progress: Progress, lives: Callable[[
     with _asked_to_stop() as asked:
         try:
             while work.waiting or work.running:
-                if asked.is_set():
-                    raise KeyboardInterrupt
                 work.begin_what_may(at_once)
                 work.look(progress, lives)
-                pause(LOOK_S)
+                _heed(asked, LOOK_S)
         except BaseException:
             runner.end(list(work.running.values()), END_S)
             raise
@@ -133,6 +130,11 @@ def _asked_to_stop() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _heed(asked: threading.Event, within_s: float) -> None:
+    if asked.wait(within_s):
+        raise KeyboardInterrupt
 
 
 def _badly(code: int, log: Path) -> str:
