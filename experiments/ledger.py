@@ -25,8 +25,9 @@ from experiments.record import append_line, now, read_lines
 type Undo = Mapping[str, Any]
 type Driver = Callable[[Undo], str]
 
-# Node faults first: while a zone is frozen the cluster may not be able to undo anything else.
-NODE_UNDOS = frozenset({"unpause-node"})
+# Node faults first: while a zone is frozen the cluster may not be able to undo anything else. A database last: the
+# keys and settings that a negative control took away must be back before it asks its repository.
+FIRST_UNDOS, LAST_UNDOS = frozenset({"unpause-node"}), frozenset({"rebuild-database"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class Ledger:
             yield
 
     def heal(self, drivers: Mapping[str, Driver], *, abandoned: bool = False) -> list[str]:
-        """Undoes everything open, or what is abandoned: node faults first, then the newest first.
+        """Undoes everything open, or what is abandoned: node faults first, databases last, else the newest first.
 
         One undo that fails does not keep the others from being tried; it stays open for the next heal.
 
@@ -123,7 +124,7 @@ class Ledger:
     def _undo(self, drivers: Mapping[str, Driver], entries: list[Entry]) -> list[str]:
         lines, failures = [], []
         newest_first = list(reversed(entries))
-        for entry in sorted(newest_first, key=lambda entry: entry.undo.get("undo") not in NODE_UNDOS):
+        for entry in sorted(newest_first, key=_rank):
             try:
                 lines.append(f"{entry.fault}: {drivers[known(entry.undo)](entry.undo)}")
                 self.done(entry.id)
@@ -136,6 +137,11 @@ class Ledger:
                 fix="mend what is named above and run `python -m experiments heal` again, or delete the cluster",
             )
         return lines
+
+
+def _rank(entry: Entry) -> int:
+    name = entry.undo.get("undo")
+    return 0 if name in FIRST_UNDOS else 2 if name in LAST_UNDOS else 1
 
 
 KNOWN_UNDOS = frozenset(

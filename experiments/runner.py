@@ -21,7 +21,7 @@ from types import FrameType
 from deploy.cluster import Cluster
 from deploy.errors import Problem
 from deploy.paths import ROOT
-from experiments import account, cases, catalogue, documents, guard, running, undo, weaken
+from experiments import account, cases, catalogue, documents, guard, leash, plan, running, undo, weaken
 from experiments.catalogue import Experiment
 from experiments.documents import Document
 from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, now
@@ -53,6 +53,9 @@ def environment(cluster: Cluster, case: Path) -> dict[str, str]:
 
 def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster | None = None) -> Path:
     """Runs an experiment once, with a negative control if one is named, and returns the case's folder.
+
+    What the settings allow is asked and recorded first. Nothing is injected where every target is out of reach; with a
+    negative control it always is, because its protection is taken away on purpose, and after that question.
 
     Raises:
         Problem: it could not be run, or what it left behind could not be undone.
@@ -86,11 +89,13 @@ def _record(
         started=now(),
     )
     try:
+        if plan.recorded(experiment, document, control, cluster, recorder):
+            return recorder.folder
         with ExitStack() as stack:
             case = recorder.folder.name
             if control:
                 weakening = stack.enter_context(account.acting_as(cluster, account.WEAKEN, case))
-                stack.enter_context(weaken.weakened(weakening, experiment.control_file(control)))
+                stack.enter_context(weaken.weakened(weakening, experiment.control_file(control), recorder))
             acting = stack.enter_context(account.acting_as(cluster, document.configuration.account, case))
             _chaos(experiment, acting, recorder.folder, control, lock)
     finally:
@@ -124,8 +129,8 @@ def _chaos(experiment: Experiment, cluster: Cluster, case: Path, control: str | 
         child = subprocess.Popen(
             argv,
             cwd=case,
-            env=environment(cluster, case) | {CONTROL: control or ""},
-            stdin=subprocess.DEVNULL,
+            env=environment(cluster, case) | {CONTROL: control or "", leash.LEASHED: "1"},
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             pass_fds=[lock],

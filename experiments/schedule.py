@@ -38,11 +38,17 @@ type Ended = tuple[Task, float]
 """A task that is over, and when it ended, in seconds."""
 
 
-def order(tasks: Iterable[Task], at_once: int) -> list[Task]:
-    """Returns tasks in the order in which they are to be tried; the same tasks give the same order."""
+def order(tasks: Iterable[Task], at_once: int, tries: int = TRIES) -> list[Task]:
+    """Returns tasks in the order in which they are to be tried; the same tasks give the same order.
+
+    Args:
+        tasks: in any order.
+        at_once: how many may run at the same time.
+        tries: how many changes of places are tried in thought.
+    """
     best = sorted(tasks, key=lambda task: (-task.expected_s, task.name))
     best_s, shuffled = makespan_s(plan(best, at_once)), random.Random(0)  # noqa: S311 - nothing secret
-    for _ in range(TRIES if best else 0):
+    for _ in range(tries if best else 0):
         other = best[:]
         other.insert(shuffled.randrange(len(other)), other.pop(shuffled.randrange(len(other))))
         took_s = makespan_s(plan(other, at_once))

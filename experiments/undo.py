@@ -6,7 +6,7 @@ Each acts as the account whose kind of fault it undoes: what may break a thing i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from deploy.cluster import Cluster
 
 CALLERS = "callers"
-ELECTION_S, DISCARD_S, REBUILD_S = 45.0, 120.0, 300.0
+ELECTION_S, DISCARD_S, REBUILD_S, FOLLOW_S, DELETED_S = 45.0, 120.0, 300.0, 240.0, 60.0
 STOP_CALLERS = Path(__file__).parent / "inside" / "stop_callers.sh"
 
 
@@ -94,15 +94,18 @@ def stop_callers(cluster: Cluster, undo: Undo) -> str:
 
 def restore_object(cluster: Cluster, undo: Undo) -> str:
     """Makes an object be as it was written down, whether it was changed or deleted."""
-    from kubernetes.dynamic.exceptions import NotFoundError
-
     manifest = dict(undo["manifest"])
     name, namespace = manifest["metadata"]["name"], manifest["metadata"].get("namespace")
     resource = cluster.dynamic.resources.get(api_version=manifest["apiVersion"], kind=manifest["kind"])
     label = f"{manifest['kind']} {namespace}/{name}"
-    try:
-        live = resource.get(name=name, namespace=namespace).to_dict()
-    except NotFoundError:
+    # One that is still being deleted would take what is written to it along.
+    live = eventually(
+        lambda: _live(resource, name, namespace),
+        lambda live: live is None or not live["metadata"].get("deletionTimestamp"),
+        within_s=DELETED_S,
+        what=f"{label} to be gone or to stay",
+    )
+    if live is None:
         resource.create(body=manifest, namespace=namespace)
         return f"{label} made again"
     if essence(live) == manifest:
@@ -110,6 +113,15 @@ def restore_object(cluster: Cluster, undo: Undo) -> str:
     manifest["metadata"] = manifest["metadata"] | {"resourceVersion": live["metadata"]["resourceVersion"]}
     resource.replace(body=manifest, name=name, namespace=namespace)
     return f"{label} restored"
+
+
+def _live(resource: Any, name: str, namespace: str | None) -> dict[str, Any] | None:
+    from kubernetes.dynamic.exceptions import NotFoundError
+
+    try:
+        return dict(resource.get(name=name, namespace=namespace).to_dict())
+    except NotFoundError:
+        return None
 
 
 def delete_object(cluster: Cluster, undo: Undo) -> str:
@@ -129,7 +141,7 @@ def rebuild_database(cluster: Cluster, undo: Undo) -> str:
     """Brings a database back from its repository, unless it still stands, or stands again, with its own data.
 
     Half a destruction is finished first: members with data and Patroni's memory of members without would wait for
-    each other.
+    each other. It is over when every member follows, those too that lost a part of their data.
     """
     database = Database(cluster, str(undo["namespace"]), str(undo["name"]))
     label = f"database {undo['namespace']}/{undo['name']}"
@@ -140,14 +152,35 @@ def rebuild_database(cluster: Cluster, undo: Undo) -> str:
         except Problem:
             return False
 
-    with suppress(NotSo):  # an election, or a connection that was lost, must not cost a database its life
+    told = f"{label} stands with its own data"
+    try:  # an election, or a connection that was lost, must not cost a database its life
         eventually(stands, bool, within_s=ELECTION_S, every_s=2, what=f"{label} to answer")
         restore_object(cluster, undo)
-        return f"{label} stands with its own data"
-    database.discard(DISCARD_S)
-    restore_object(cluster, undo)
-    eventually(stands, bool, within_s=REBUILD_S, every_s=2, what=f"{label} to come back from its repository")
-    return f"{label} restored from its repository"
+    except NotSo:
+        database.discard(DISCARD_S)
+        restore_object(cluster, undo)
+        eventually(stands, bool, within_s=REBUILD_S, every_s=2, what=f"{label} to come back from its repository")
+        told = f"{label} restored from its repository"
+    renewed = _complete(database, label)
+    return f"{told}, {', '.join(renewed)} copied anew" if renewed else told
+
+
+def _complete(database: Database, label: str) -> list[str]:
+    """Waits until every member follows; one that does not by itself gets a new volume. Returns the names of those."""
+
+    def all_follow(within_s: float) -> None:
+        wanted = f"every member of {label} to follow"
+        eventually(database.behind, lambda names: not names, within_s=within_s, every_s=2, what=wanted)
+
+    try:
+        all_follow(FOLLOW_S)
+    except NotSo:
+        behind = database.behind()
+        for name in behind:
+            database.renew(name)
+        all_follow(REBUILD_S)
+        return behind
+    return []
 
 
 SERVERS_OWN = (

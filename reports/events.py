@@ -216,6 +216,38 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class Weakening:
+    """What of a negative control did not stand any more when the experiment ended: nothing, as it should be."""
+
+    kind: Literal["weakening"]
+    t: float
+    undone: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attainability:
+    """What the settings, read before anything was disturbed, allow for a target.
+
+    Attributes:
+        attainable: None when that was not known.
+        floor: the best figure that they allow; None when none follows from them, or never.
+        bound_by: the object, field and value that decide.
+        fix: the smallest change that would bring the target within reach.
+    """
+
+    kind: Literal["attainability"]
+    t: float
+    target: str
+    attainable: bool | None
+    limit: float
+    unit: str
+    relation: str
+    floor: float | None = None
+    bound_by: str = ""
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something worth telling the reader."""
 
@@ -250,6 +282,8 @@ type Event = (
     | RecoveryPoint
     | RowsRead
     | Alert
+    | Weakening
+    | Attainability
     | Note
     | Unknown
 )
@@ -272,6 +306,8 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "recovery_point": TypeAdapter(RecoveryPoint),
     "rows_read": TypeAdapter(RowsRead),
     "alert": TypeAdapter(Alert),
+    "weakening": TypeAdapter(Weakening),
+    "attainability": TypeAdapter(Attainability),
     "note": TypeAdapter(Note),
 }
 _UNKNOWN = TypeAdapter(Unknown)

@@ -26,7 +26,7 @@ from chaoslib.exceptions import InterruptExecution
 from deploy.cluster import Cluster
 from deploy.errors import Problem
 from deploy.files import replace_text
-from experiments import account, catalogue, running, session
+from experiments import account, catalogue, leash, running, session
 from experiments.ledger import Ledger
 from experiments.radius import Radius
 from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, new_run_folder, now
@@ -37,6 +37,7 @@ _acting = ExitStack()  # closed when the experiment is over; what the runner hol
 
 def before_experiment_control(context: dict[str, Any], configuration: dict[str, Any], **_: Any) -> None:
     """Opens the case's folder, starts watchers and callers."""
+    leash.obey()
     experiment = str(configuration["experiment"])
     try:
         by_hand = CASE_DIR not in os.environ

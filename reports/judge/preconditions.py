@@ -10,8 +10,9 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reports.events import FaultIntent, FaultProof, FaultStarted, Pressure
+from reports.events import FaultIntent, FaultProof, FaultStarted, Pressure, Weakening
 from reports.journal import Activity
+from reports.judge.attainability import best, not_injected, out_of_reach
 from reports.judge.faults import cut_zones, fault_windows, unhealed, witnesses
 from reports.judge.registry import Inconclusive, Statistic
 from reports.model import Outcome, Target
@@ -39,6 +40,8 @@ type Check = Callable[[CaseRecord, Target, Statistic], Iterator[Finding]]
 
 def findings(record: CaseRecord, target: Target, statistic: Statistic) -> tuple[Finding, ...]:
     """Every reason why this record must not be measured; none means that a figure can be believed."""
+    if not_injected(record) and (told := out_of_reach(record, target.id)):
+        return (_inconclusive(f"not attainable, so nothing was injected: {best(told)}", told.fix),)
     return tuple(finding for check in _CHECKS for finding in check(record, target, statistic))
 
 
@@ -136,6 +139,15 @@ def faults_healed(record: CaseRecord, _target: Target, _statistic: Statistic) ->
     for activity in played:
         if activity.status != "succeeded":
             yield _inconclusive(f"not healed: rollback {activity.name} {activity.status}", "make heal")
+
+
+def weakening_stood(record: CaseRecord, _target: Target, _statistic: Statistic) -> Iterator[Finding]:
+    """What a negative control takes away was still away at the end: else it says nothing of the check."""
+    for place in sorted({place for event in record.of(Weakening) for place in event.undone}):
+        yield _inconclusive(
+            f"the negative control did not stand until the end: {place}",
+            "run it again, and deploy nothing meanwhile",
+        )
 
 
 def callers_kept_pace(record: CaseRecord, target: Target, statistic: Statistic) -> Iterator[Finding]:
@@ -240,6 +252,7 @@ _CHECKS: tuple[Check, ...] = (
     actions_matched,
     faults_acted,
     faults_healed,
+    weakening_stood,
     callers_kept_pace,
     users_were_there,
     machine_was_free,

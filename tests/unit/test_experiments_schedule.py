@@ -54,10 +54,10 @@ tasks = st.lists(st.tuples(radii, st.floats(0, 500)), max_size=8).map(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tasks, st.integers(1, 4))
 def test_a_plan_has_everybody_once_and_nobody_beside_whom_they_disturb(found: Any, at_once: Any) -> None:
-    slots = plan(order(found, at_once), at_once)
+    slots = plan(order(found, at_once, tries=9), at_once)
     assert sorted(slot.task.name for slot in slots) == sorted(task.name for task in found)
     assert all(slot.end_s - slot.begin_s == pytest.approx(slot.task.expected_s) for slot in slots)
     for one, other in combinations(slots, 2):
@@ -70,17 +70,18 @@ def test_a_plan_has_everybody_once_and_nobody_beside_whom_they_disturb(found: An
         assert sum(other.begin_s <= slot.begin_s < other.end_s for other in slots) <= at_once
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tasks, st.integers(1, 4))
 def test_a_plan_is_never_longer_than_one_after_the_other(found: Any, at_once: Any) -> None:
     waits = sum(max(task.radius.lingers_s.values(), default=0) for task in found)
-    assert makespan_s(plan(order(found, at_once), at_once)) <= sum(task.expected_s for task in found) + waits + 1e-6
+    assert makespan_s(plan(order(found, at_once, tries=9), at_once)) <= sum(task.expected_s for task in found) + waits + 1e-6
 
 
 @settings(max_examples=30, deadline=None)
 @given(tasks)
 def test_the_same_cases_give_the_same_order_however_they_are_told(found: Any) -> None:
-    assert [task.name for task in order(found, 2)] == [task.name for task in order(found[::-1], 2)]
+    one, other = (order(told, 2, tries=9) for told in (found, found[::-1]))
+    assert [task.name for task in one] == [task.name for task in other]
 
 
 def test_changing_places_saves_time_that_the_longest_first_would_waste() -> None:

@@ -15,6 +15,7 @@ import pytest
 from deploy.errors import Problem
 from deploy.paths import ROOT
 from deploy.waiting import eventually
+from deploy.workloads.shop.orders import Order, Refused
 from loadtests import samples
 from loadtests.run import HostCaller, Locust, PodCaller
 from loadtests.shapes import SHAPES, ramp, spike
@@ -23,7 +24,7 @@ paths: list[str] = []
 
 
 class Shop(BaseHTTPRequestHandler):
-    """Answers /browse and orders, each in one segment."""
+    """Answers /browse and orders, each in one segment; it sells what the real one does."""
 
     protocol_version = "HTTP/1.1"
 
@@ -34,9 +35,11 @@ class Shop(BaseHTTPRequestHandler):
         self.answer(200, b"{}")
 
     def do_POST(self) -> None:
-        order = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        good = isinstance(order["item"], str) and isinstance(order["quantity"], int)
-        self.answer(201 if good else 400, b'{"id": 7}')
+        try:
+            Order.parse(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        except Refused:
+            return self.answer(400, b"{}")
+        return self.answer(201, b'{"id": 7}')
 
     def answer(self, status: int, body: bytes) -> None:
         paths.append(f"{self.command} {self.path}")
@@ -133,11 +136,11 @@ def test_a_pod_caller_needs_exactly_one_pod(names: tuple[str, ...]) -> None:
 
 def test_locust_browses_and_orders_and_leaves_its_totals(shop: str, tmp_path: Path) -> None:
     paths.clear()
-    totals = Locust(5, 5, 1, shop, tmp_path).start().wait()
+    totals = Locust(30, 30, 2, shop, tmp_path).start().wait()
     assert totals == json.loads((tmp_path / "locust.json").read_text())
-    assert totals["requests"] == len(paths) >= 5
+    assert totals["requests"] == len(paths) >= 30
     assert totals["failures"] == 0
-    assert "GET /browse" in paths
+    assert {"GET /browse", "POST /orders", "GET /orders/7"} <= set(paths)
     assert (tmp_path / "locust_stats.csv").exists()
 
 
