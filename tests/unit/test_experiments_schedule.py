@@ -74,7 +74,10 @@ def test_a_plan_has_everybody_once_and_nobody_beside_whom_they_disturb(found: An
 @given(tasks, st.integers(1, 4))
 def test_a_plan_is_never_longer_than_one_after_the_other(found: Any, at_once: Any) -> None:
     waits = sum(max(task.radius.lingers_s.values(), default=0) for task in found)
-    assert makespan_s(plan(order(found, at_once, tries=9), at_once)) <= sum(task.expected_s for task in found) + waits + 1e-6
+    assert (
+        makespan_s(plan(order(found, at_once, tries=9), at_once))
+        <= sum(task.expected_s for task in found) + waits + 1e-6
+    )
 
 
 @settings(max_examples=30, deadline=None)
