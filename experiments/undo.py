@@ -53,10 +53,16 @@ def drivers(name: str, stack: ExitStack) -> Mapping[str, Driver]:
     }
 
 
-def heal(name: str, fault: str | None = None) -> list[str]:
-    """Undoes everything that is open in a cluster's ledger, or one fault; returns a line for each."""
+def heal(name: str, *, abandoned: bool = False) -> list[str]:
+    """Undoes what is open in a cluster's ledger, or what no running case has open; returns a line for each."""
     with ExitStack() as stack:
-        return Ledger.of(name).heal(drivers(name, stack), fault=fault)
+        return Ledger.of(name).heal(drivers(name, stack), abandoned=abandoned)
+
+
+def heal_own(name: str, fault: str | None = None) -> list[str]:
+    """Undoes what this run has open, or what it has open of one fault; returns a line for each."""
+    with ExitStack() as stack:
+        return Ledger.of(name).heal_own(drivers(name, stack), fault)
 
 
 def unpause_node(undo: Undo) -> str:
@@ -77,12 +83,12 @@ def clear_fault(cluster: Cluster, undo: Undo) -> str:
 
 
 def stop_callers(cluster: Cluster, undo: Undo) -> str:
-    """Ends the open-loop callers in the caller's pods; those on this host end with the experiment that started them."""
+    """Ends the open-loop callers of a run in the caller's pods; those on this host end with whoever started them."""
     ended = 0
     for zone in undo["zones"]:
         for pod in pods.find(cluster, CALLERS, f"app=caller-{zone}"):
             if pod.running:
-                argv = ["sh", "-c", STOP_CALLERS.read_text()]
+                argv = ["sh", "-c", STOP_CALLERS.read_text(), str(undo.get("run", ""))]
                 ended += int(cluster.exec(CALLERS, pod.name, argv, container="caller"))
     return ", ".join([f"{ended} caller(s) ended", *samples_left(cluster, undo)])
 
@@ -96,7 +102,7 @@ def samples_left(cluster: Cluster, undo: Undo) -> Iterator[str]:
         if out.exists() or not out.parent.is_dir():
             continue
         try:
-            caller = PodCaller.left(cluster, zone, name)
+            caller = PodCaller.left(cluster, zone, str(undo["run"]), name)
             if caller:
                 with suppress(Problem):  # killed as well: then what there is has no end line
                     caller.await_end(LAST_ANSWER_S)

@@ -4,6 +4,8 @@ A control is a file of data, tests/controls/<experiment>~<name>.yaml:
 
 ```yaml
 why: one sentence, what is taken away and what must then be seen
+disturbs: [alerting]        # besides what the document says; see experiments/radius.py
+settles: [mesh/ejections]   # what does not linger, because putting the protection back ends it
 changes:
   - {apiVersion: apps/v1, kind: Deployment, namespace: shop, name: app, patch: {spec: {minReadySeconds: null}}}
   - {apiVersion: policy/v1, kind: PodDisruptionBudget, namespace: shop, name: app, delete: true}
@@ -36,6 +38,7 @@ from deploy.errors import Problem
 from deploy.waiting import eventually
 from experiments import guard, pods, undo
 from experiments.ledger import Ledger
+from experiments.radius import Thing
 from experiments.record import Recorder
 
 if TYPE_CHECKING:
@@ -89,6 +92,8 @@ class Weakening(Strict):
     """A control file."""
 
     why: str
+    disturbs: list[Thing]
+    settles: list[Thing] = Field(default_factory=list)
     changes: list[Change] = Field(min_length=1)
     proxies: list[Proxies] = Field(default_factory=list)
 
@@ -143,7 +148,7 @@ def weakened(cluster: Cluster, path: Path, recorder: Recorder) -> Iterator[Weake
         yield control
         recorder.event("weakening", undone=[line for each in changed if each.lasts for line in _undone(cluster, each)])
     finally:
-        undo.heal(cluster.name, fault=fault)
+        undo.heal_own(cluster.name, fault)
         _rolled_out(cluster, changed)
         _as_before(cluster, changed)
 

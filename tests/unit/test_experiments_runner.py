@@ -47,7 +47,7 @@ here = pathlib.Path(sys.argv[1])
 runner.chaos_program = lambda: here / "chaos"
 runner.environment = lambda cluster, case: {}
 experiment = SimpleNamespace(name="mesh/ejection", path=here / "document.yaml")
-runner._chaos(experiment, None, Recorder(here), None)
+runner._chaos(experiment, None, Recorder(here), None, (here / "lock").open("w").fileno())
 """
 
 

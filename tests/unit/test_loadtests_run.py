@@ -132,9 +132,9 @@ def test_samples_of_a_caller_whose_starter_was_killed_are_fetched_by_heal(
 ) -> None:
     monkeypatch.setattr(undo, "LAST_ANSWER_S", 5 if number == signal.SIGTERM else 0)
     caller = in_pod(shop, 100, "caller-1")
-    caller.caller = f"orders-{number}"
+    caller.caller, caller.run = f"orders-{number}", "a1"
     caller.start()
-    asked = {"callers": {caller.caller: "us-east-1a"}, "case": str(tmp_path)}
+    asked = {"run": "a1", "callers": {caller.caller: "us-east-1a"}, "case": str(tmp_path)}
     out = tmp_path / f"samples-{caller.caller}.ndjson"
     eventually(lambda: Path(caller._file).read_text().count("due"), lambda n: n >= 5, within_s=5, what="five samples")
     os.kill(int(caller._pid), number)
@@ -149,7 +149,7 @@ def test_samples_of_a_caller_whose_starter_was_killed_are_fetched_by_heal(
 
 def test_samples_that_are_nowhere_and_a_record_that_is_gone_keep_nobody_from_healing(tmp_path: Path) -> None:
     nobody: Any = LocalPods()
-    asked = {"callers": {"never-started": "us-east-1a"}, "case": str(tmp_path)}
+    asked = {"run": "a1", "callers": {"never-started": "us-east-1a"}, "case": str(tmp_path)}
     assert "are lost" in next(undo.samples_left(nobody, asked))
     assert list(undo.samples_left(nobody, asked | {"case": str(tmp_path / "gone")})) == []
     one: Any = LocalPods("caller-1")

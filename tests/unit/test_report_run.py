@@ -87,10 +87,10 @@ def test_a_broken_record_never_kills_a_control(run: Path) -> None:
 
 
 def test_a_control_speaks_only_about_targets_that_name_it(run: Path) -> None:
-    case = zone_case("ha.failover_traffic", control="default-tolerations")
-    case.targets.append("ha.failover_capacity")
+    case = zone_case("ha.failover_traffic", control="unprotected")
+    case.targets.append("mesh.mtls")
     case.write(run)
-    assert [c.target for c in judged(run).controls] == ["ha.failover_capacity"]
+    assert [c.target for c in judged(run).controls] == ["ha.failover_traffic"]
 
 
 @pytest.mark.parametrize(
