@@ -14,7 +14,7 @@ from reports.events import Note
 from reports.judge import judge_case
 from reports.judge.faults import fault_windows
 from reports.judge.registry import Inconclusive
-from reports.model import Outcome, Target, Verdict, compose
+from reports.model import Outcome, Parameters, Target, Verdict, compose
 from reports.problem import ReportProblem
 from reports.record import CaseRecord, case_of_name, is_case, read_case
 
@@ -194,7 +194,7 @@ def write_text(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def _controls(verdicts: Iterable[Verdict], targets: dict[str, Target]) -> Iterator[ControlResult]:
+def _controls(verdicts: Iterable[Verdict], targets: dict[str, Target[Parameters]]) -> Iterator[ControlResult]:
     """A control speaks only about the targets that name it; what it does to others of the case is no evidence."""
     for verdict in verdicts:
         target = targets.get(verdict.target)

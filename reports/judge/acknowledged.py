@@ -9,17 +9,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from reports.events import RowsRead
 from reports.judge.registry import Broken, Inconclusive
+from reports.model import SampledParameters
 
 if TYPE_CHECKING:
     from reports.judge.faults import FaultWindow
-    from reports.model import Parameters
     from reports.record import CaseRecord
 
 BEFORE, RESTORED = "before", "restored"
 # How long a row may be under way from its time stamp (its transaction's start) to its commit: the api gives up earlier.
 COMMIT_S = 15.0
+
+
+class LedgerParameters(SampledParameters):
+    """Of every statistic that compares what callers were told with what came back.
+
+    Attributes:
+        fresh_s: how long before the destruction the last write may have been acknowledged.
+    """
+
+    fresh_s: float = Field(default=2.0, gt=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +91,7 @@ class Acknowledged:
         return tuple(found)
 
 
-def acknowledged(record: CaseRecord, window: FaultWindow, parameters: Parameters) -> Acknowledged:
+def acknowledged(record: CaseRecord, window: FaultWindow, parameters: LedgerParameters) -> Acknowledged:
     """Reads the ledger.
 
     Raises:

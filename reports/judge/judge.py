@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reports.judge import statistics
 from reports.judge.preconditions import Finding, aftermath, findings
 from reports.judge.registry import STATISTICS, Inconclusive, Measurement, Statistic
-from reports.model import Interval, Outcome, Relation, Target, Verdict, compose, figure
+from reports.model import Interval, Outcome, Parameters, Relation, Target, Verdict, compose, figure
 from reports.problem import ReportProblem
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _verdict(record: CaseRecord, target_id: str, targets: Targets) -> Verdict:
         return _stopped(record, target, (Finding(Outcome.ERROR, f"the judge failed: {type(bug).__name__}: {bug}"),))
 
 
-def _stopped(record: CaseRecord, target: Target, found: Sequence[Finding]) -> Verdict:
+def _stopped(record: CaseRecord, target: Target[Parameters], found: Sequence[Finding]) -> Verdict:
     """No figure: the worst finding is the reason, the others are listed."""
     worst = compose(finding.outcome for finding in found)
     first = next(finding for finding in found if finding.outcome == worst)
@@ -83,7 +83,7 @@ def _stopped(record: CaseRecord, target: Target, found: Sequence[Finding]) -> Ve
     )
 
 
-def _measured(record: CaseRecord, target: Target, statistic: Statistic) -> Verdict:
+def _measured(record: CaseRecord, target: Target[Parameters], statistic: Statistic) -> Verdict:
     measurement = statistic.measure(record, target)
     outcome = decide(target.relation, measurement.interval, target.limit)
     shown = figure(measurement.interval, target.unit)
@@ -114,7 +114,7 @@ def _measured(record: CaseRecord, target: Target, statistic: Statistic) -> Verdi
 
 def _of(
     record: CaseRecord,
-    target: Target,
+    target: Target[Parameters],
     *,
     outcome: Outcome,
     reason: str,

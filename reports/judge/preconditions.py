@@ -14,7 +14,7 @@ from reports.events import FaultIntent, FaultProof, FaultStarted, Pressure
 from reports.journal import Activity
 from reports.judge.faults import cut_zones, fault_windows, unhealed, witnesses
 from reports.judge.registry import Inconclusive, Statistic
-from reports.model import Outcome, Target
+from reports.model import CallerParameters, Outcome, Parameters, Target
 from reports.record import Caller, CaseRecord
 
 # A request that goes out late sees late: its lag is the resolution of the figure. For a target in seconds a hundredth
@@ -34,10 +34,10 @@ class Finding:
     fix: str = ""
 
 
-type Check = Callable[[CaseRecord, Target, Statistic], Iterator[Finding]]
+type Check = Callable[[CaseRecord, Target[Parameters], Statistic], Iterator[Finding]]
 
 
-def findings(record: CaseRecord, target: Target, statistic: Statistic) -> tuple[Finding, ...]:
+def findings(record: CaseRecord, target: Target[Parameters], statistic: Statistic) -> tuple[Finding, ...]:
     """Every reason why this record must not be measured; none means that a figure can be believed."""
     return tuple(finding for check in _CHECKS for finding in check(record, target, statistic))
 
@@ -60,7 +60,7 @@ def aftermath(record: CaseRecord) -> tuple[Finding, ...]:
     )
 
 
-def record_is_whole(record: CaseRecord, _target: Target, statistic: Statistic) -> Iterator[Finding]:
+def record_is_whole(record: CaseRecord, _target: Target[Parameters], statistic: Statistic) -> Iterator[Finding]:
     """case.json, journal.json and events.ndjson are there and readable; a torn last line is tolerated."""
     needed = {"case.json", "journal.json", "events.ndjson"}
     needed |= {caller.file for caller in record.callers} if statistic.uses_callers else set()
@@ -74,7 +74,7 @@ def record_is_whole(record: CaseRecord, _target: Target, statistic: Statistic) -
             )
 
 
-def baseline_held(record: CaseRecord, _target: Target, _statistic: Statistic) -> Iterator[Finding]:
+def baseline_held(record: CaseRecord, _target: Target[Parameters], _statistic: Statistic) -> Iterator[Finding]:
     """The steady state held before the method, and the method ran."""
     if record.journal is None:
         return
@@ -86,7 +86,7 @@ def baseline_held(record: CaseRecord, _target: Target, _statistic: Statistic) ->
         yield _inconclusive("baseline not met: the method never ran")
 
 
-def activities_succeeded(record: CaseRecord, _target: Target, _statistic: Statistic) -> Iterator[Finding]:
+def activities_succeeded(record: CaseRecord, _target: Target[Parameters], _statistic: Statistic) -> Iterator[Finding]:
     """Every activity of the method was played to its end, and none raised."""
     if record.journal is None or not record.journal.run:
         return
@@ -99,7 +99,7 @@ def activities_succeeded(record: CaseRecord, _target: Target, _statistic: Statis
         yield Finding(Outcome.ERROR, f"the method stopped after {played} of {declared} activities")
 
 
-def actions_matched(record: CaseRecord, _target: Target, _statistic: Statistic) -> Iterator[Finding]:
+def actions_matched(record: CaseRecord, _target: Target[Parameters], _statistic: Statistic) -> Iterator[Finding]:
     """Every action returned what it changed; nothing means that it matched nothing."""
     for activity in record.journal.run if record.journal else ():
         if activity.type == "action" and activity.status == "succeeded" and _empty(activity.output):
@@ -108,7 +108,7 @@ def actions_matched(record: CaseRecord, _target: Target, _statistic: Statistic) 
             )
 
 
-def faults_acted(record: CaseRecord, _target: Target, _statistic: Statistic) -> Iterator[Finding]:
+def faults_acted(record: CaseRecord, _target: Target[Parameters], _statistic: Statistic) -> Iterator[Finding]:
     """Every fault was confirmed, and the last word of every independent observer is that it acted."""
     started = {event.fault for event in record.of(FaultStarted)}
     for fault in sorted({event.fault for event in record.of(FaultIntent)} - started):
@@ -121,7 +121,7 @@ def faults_acted(record: CaseRecord, _target: Target, _statistic: Statistic) -> 
             yield _inconclusive(f"{fault} did not act, says {by}")
 
 
-def faults_healed(record: CaseRecord, _target: Target, _statistic: Statistic) -> Iterator[Finding]:
+def faults_healed(record: CaseRecord, _target: Target[Parameters], _statistic: Statistic) -> Iterator[Finding]:
     """Every fault ended and every declared rollback was played and succeeded."""
     for fault in unhealed(record):
         yield _inconclusive(f"not healed: {fault} was never seen to end", "make heal")
@@ -138,9 +138,9 @@ def faults_healed(record: CaseRecord, _target: Target, _statistic: Statistic) ->
             yield _inconclusive(f"not healed: rollback {activity.name} {activity.status}", "make heal")
 
 
-def callers_kept_pace(record: CaseRecord, target: Target, statistic: Statistic) -> Iterator[Finding]:
+def callers_kept_pace(record: CaseRecord, target: Target[Parameters], statistic: Statistic) -> Iterator[Finding]:
     """Callers that must be there are, sent what they planned, and sent it in time."""
-    if not statistic.uses_callers:
+    if not isinstance(target.parameters, CallerParameters):
         return
     heard = witnesses(record, cuts_zone=statistic.cuts_zone)
     excused = cut_zones(record) if statistic.cuts_zone else frozenset()
@@ -150,17 +150,17 @@ def callers_kept_pace(record: CaseRecord, target: Target, statistic: Statistic) 
     if not heard:
         yield _inconclusive("no caller left samples")
     for caller in heard:
-        yield from _starved(caller, lag_allowed_s(target))
+        yield from _starved(caller, target.parameters.lag_s_max or lag_allowed_s(target))
 
 
-def users_were_there(record: CaseRecord, _target: Target, _statistic: Statistic) -> Iterator[Finding]:
+def users_were_there(record: CaseRecord, _target: Target[Parameters], _statistic: Statistic) -> Iterator[Finding]:
     """A document that asks for user load had it: a promise that held on an idle platform was not tested."""
     asked = record.journal.experiment.users if record.journal else 0
     if asked and (record.users is None or record.users.requests == 0):
         yield _inconclusive(f"{asked} Locust users were asked for and made no request", "see locust.log of the case")
 
 
-def machine_was_free(record: CaseRecord, target: Target, _statistic: Statistic) -> Iterator[Finding]:
+def machine_was_free(record: CaseRecord, target: Target[Parameters], _statistic: Statistic) -> Iterator[Finding]:
     """Latency targets only (unit ms): the machine was not short of CPU while the fault lasted."""
     if target.unit != "ms":
         return
@@ -182,10 +182,8 @@ def machine_was_free(record: CaseRecord, target: Target, _statistic: Statistic) 
         )
 
 
-def lag_allowed_s(target: Target) -> float:
-    """Returns how late (99th percentile, seconds) a caller's requests may go out for this target."""
-    if target.parameters.lag_s_max is not None:
-        return target.parameters.lag_s_max
+def lag_allowed_s(target: Target[Parameters]) -> float:
+    """Returns how late (99th percentile, seconds) a caller's requests may go out for a figure of this kind."""
     return max(LAG_P99_S_MAX, LAG_SHARE_OF_LIMIT_MAX * target.limit) if target.unit == "s" else LAG_P99_S_MAX
 
 

@@ -115,7 +115,7 @@ def test_an_unknown_target_is_an_error_and_hides_no_other(run: Path) -> None:
 
 
 def test_a_judge_that_crashes_says_error(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def crash(_record: CaseRecord, _target: Target) -> Measurement:
+    def crash(_record: CaseRecord, _target: Target[Any]) -> Measurement:
         raise ZeroDivisionError("oops")
 
     broken = replace(STATISTICS["pods_kept_percent"], measure=crash)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reports.events import Eviction, Ready
 from reports.judge.registry import Broken, Inconclusive, Measurement, statistic
-from reports.model import Interval, Target
+from reports.model import Interval, Target, TierParameters
 
 if TYPE_CHECKING:
     from reports.record import CaseRecord
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _ADMITTED, _REFUSED = 201, 429
 
 
-@statistic()
-def pods_kept_percent(record: CaseRecord, target: Target) -> Measurement:
+@statistic(TierParameters)
+def pods_kept_percent(record: CaseRecord, target: Target[TierParameters]) -> Measurement:
     """Lowest share of ready pods in any tier from its first eviction on, in percent of its replicas.
 
     Per tier the boundary must hold too: of n replicas, n minus (limit percent of n, rounded up) evictions one after

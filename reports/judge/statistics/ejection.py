@@ -9,7 +9,7 @@ from reports.judge.faults import FaultWindow, clients_of, fault_windows, hosts_o
 from reports.judge.registry import Inconclusive, Measurement, statistic
 from reports.model import Interval, Target
 
-from .traffic import last_error, summary
+from .traffic import RecoveryParameters, last_error, summary
 
 if TYPE_CHECKING:
     from reports.record import CaseRecord
@@ -20,8 +20,8 @@ _FIX = (
 )
 
 
-@statistic(uses_callers=True)
-def ejection_s(record: CaseRecord, target: Target) -> Measurement:
+@statistic(RecoveryParameters)
+def ejection_s(record: CaseRecord, target: Target[RecoveryParameters]) -> Measurement:
     """The later of the last error any caller saw and the last ejection by any expected client, over all faults.
 
     A client that never ejected within the fault gives "longer than the fault was held".

@@ -5,8 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from reports.judge.registry import Inconclusive
-from reports.model import Interval, Parameters
+from reports.model import Interval, SampledParameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +17,17 @@ if TYPE_CHECKING:
     from reports.record import Caller, Sample
 
 
-def last_error(caller: Caller, window: FaultWindow, parameters: Parameters) -> Interval:
+class RecoveryParameters(SampledParameters):
+    """Of every statistic that asks when callers stopped seeing errors.
+
+    Attributes:
+        clean_tail_s: seconds without an error before the fault ended, without which recovery is not believed.
+    """
+
+    clean_tail_s: float = Field(default=10.0, gt=0)
+
+
+def last_error(caller: Caller, window: FaultWindow, parameters: RecoveryParameters) -> Interval:
     """Seconds from the fault to the end of the last request that failed while it lasted; 0 when none did.
 
     Recovery is believed only when the fault was held for `clean_tail_s` after the last error with requests going on:
