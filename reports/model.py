@@ -58,6 +58,10 @@ class Interval:
         """Whether the upper end was seen."""
         return math.isfinite(self.hi)
 
+    def holds(self, figure: float) -> bool:
+        """Whether a figure may be this one."""
+        return self.lo <= figure <= self.hi
+
     @staticmethod
     def worst(intervals: Iterable[Interval]) -> Interval:
         """The interval of the maximum of several figures.

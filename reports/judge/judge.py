@@ -12,7 +12,7 @@ from reports.model import Interval, Outcome, Parameters, Relation, Target, Verdi
 from reports.problem import ReportProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from reports.record import CaseRecord
     from reports.targets import Targets
@@ -21,10 +21,8 @@ __all__ = ["compose", "decide", "judge_case", "margin", "statistics"]
 
 
 def judge_case(record: CaseRecord, targets: Targets) -> list[Verdict]:
-    """One verdict for every target the case names; a case that does not say is judged by its experiment's targets."""
-    named: Iterable[str] = record.case.targets
-    if not named and any(defect.file == "case.json" for defect in record.defects):
-        named = (target.id for target in targets.of_experiment(record.case.experiment))
+    """One verdict for every target the case names; a case that names none is judged by its experiment's targets."""
+    named = record.case.targets or [target.id for target in targets.of_experiment(record.case.experiment)]
     return [_verdict(record, target_id, targets) for target_id in named]
 
 
@@ -35,7 +33,7 @@ def decide(relation: Relation, interval: Interval, limit: float) -> Outcome:
     and is inconclusive otherwise.
     """
     lo, hi = interval.lo, interval.hi
-    holds = interval.ended and lo <= limit <= hi
+    holds = interval.ended and interval.holds(limit)
     kept = {"<": hi < limit, "<=": hi <= limit, ">=": lo >= limit, "==": lo == hi == limit, "~": holds}[relation]
     if kept:
         return Outcome.PASSED

@@ -7,13 +7,16 @@ did not hold, when an action raised, and when an action changed nothing; each of
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
-from reports.events import FaultIntent, FaultProof, FaultStarted, Pressure
-from reports.journal import Activity
-from reports.judge.faults import cut_zones, fault_windows, unhealed, witnesses
+from reports.events import FaultIntent, FaultProof, FaultStarted, Pressure, WatcherDied
+from reports.journal import Journal
+from reports.judge.faults import all_windows, cut_zones, fault_windows, unhealed, witnesses
 from reports.judge.registry import Inconclusive, Statistic
+from reports.judge.steady import method_misses, missed
 from reports.model import CallerParameters, Outcome, Parameters, Target
 from reports.record import Caller, CaseRecord
 
@@ -45,19 +48,30 @@ def findings(record: CaseRecord, target: Target[Parameters], statistic: Statisti
 def aftermath(record: CaseRecord) -> tuple[Finding, ...]:
     """Reasons that take away a pass and leave a failure as it is.
 
-    No target promises the state after the experiment, so a steady state that did not come back cannot fail one; but a
-    figure taken from a system that was falling apart is not green either.
+    No target promises what else the system did, so a steady state that was lost on the way, or did not come back,
+    cannot fail one; but a figure taken from a system that was falling apart is not green either.
     """
-    after = record.journal.steady_states.after if record.journal else None
-    if after is not None and after.steady_state_met is True:
-        return ()
-    missed = _missed(after.probes) if after else "it was not looked at"
-    return (
-        _inconclusive(
-            f"the steady state did not hold again after the fault was undone: {missed}",
+    return tuple(_troubles(record.journal)) if record.journal else ()
+
+
+def _troubles(journal: Journal) -> Iterator[Finding]:
+    declared, states = journal.experiment.steady_state.probes, journal.steady_states
+    if miss := missed(states.after, declared):
+        yield _inconclusive(
+            f"the steady state did not hold again after the fault was undone: {miss}",
             "see the case's last samples and events; the system may need longer, or may never have recovered",
-        ),
-    )
+        )
+    dips = [miss for look in states.during if (miss := missed(look, declared))]
+    if dips:
+        yield _inconclusive(
+            f"the steady state was lost in {len(dips)} of {len(states.during)} looks while the method was played: "
+            f"{dips[0]}",
+            "look at the steady state only before and after, if the fault may disturb it",
+        )
+    if journal.experiment.looks_during and not states.during:
+        yield _inconclusive("the steady state was to be looked at while the method was played, and never was")
+    for miss in method_misses(journal.run, journal.experiment.method):
+        yield _inconclusive(f"a probe of the method was not within its tolerance: {miss}")
 
 
 def record_is_whole(record: CaseRecord, _target: Target[Parameters], statistic: Statistic) -> Iterator[Finding]:
@@ -65,8 +79,12 @@ def record_is_whole(record: CaseRecord, _target: Target[Parameters], statistic: 
     needed = {"case.json", "journal.json", "events.ndjson"}
     needed |= {caller.file for caller in record.callers} if statistic.uses_callers else set()
     for defect in record.defects:
-        if defect.file in needed and defect.kind != "torn":
-            detail = f": {defect.detail}" if defect.detail else ""
+        if defect.file not in needed or defect.kind == "torn":
+            continue
+        detail = f": {defect.detail}" if defect.detail else ""
+        if defect.kind == "disordered":
+            yield _inconclusive(f"the clock of {defect.file} went backwards{detail}", "run the experiment again")
+        else:
             yield Finding(
                 Outcome.ERROR,
                 f"{defect.file} is {defect.kind}{detail}",
@@ -79,9 +97,8 @@ def baseline_held(record: CaseRecord, _target: Target[Parameters], _statistic: S
     if record.journal is None:
         return
     before = record.journal.steady_states.before
-    if before is None or before.steady_state_met is not True:
-        missed = _missed(before.probes) if before else "it was not looked at"
-        yield _inconclusive(f"baseline not met: {missed}", "mend the system first; the fault was never injected")
+    if miss := missed(before, record.journal.experiment.steady_state.probes):
+        yield _inconclusive(f"baseline not met: {miss}", "mend the system first; the fault was never injected")
     elif not record.journal.run:
         yield _inconclusive("baseline not met: the method never ran")
 
@@ -90,13 +107,16 @@ def activities_succeeded(record: CaseRecord, _target: Target[Parameters], _stati
     """Every activity of the method was played to its end, and none raised."""
     if record.journal is None or not record.journal.run:
         return
-    played, declared = len(record.journal.run), len(record.journal.experiment.method)
+    played = [activity.name for activity in record.journal.run]
+    declared = [step.name for step in record.journal.experiment.method]
     for activity in record.journal.run:
         if activity.status != "succeeded":
             text = next((line.strip() for line in reversed(activity.exception) if line.strip()), activity.status)
             yield Finding(Outcome.ERROR, f"{activity.type} {activity.name} did not succeed: {text}")
-    if played < declared:
-        yield Finding(Outcome.ERROR, f"the method stopped after {played} of {declared} activities")
+    if len(played) < len(declared):
+        yield Finding(Outcome.ERROR, f"the method stopped after {len(played)} of {len(declared)} activities")
+    elif played != declared:
+        yield Finding(Outcome.ERROR, f"the method that was played is not the declared one: {', '.join(played)}")
 
 
 def actions_matched(record: CaseRecord, _target: Target[Parameters], _statistic: Statistic) -> Iterator[Finding]:
@@ -121,16 +141,36 @@ def faults_acted(record: CaseRecord, _target: Target[Parameters], _statistic: St
             yield _inconclusive(f"{fault} did not act, says {by}")
 
 
+def one_fault_at_a_time(record: CaseRecord, _target: Target[Parameters], statistic: Statistic) -> Iterator[Finding]:
+    """No fault began while another one lasted: what was seen then would have two causes."""
+    if statistic.faults_overlap:
+        return
+    for earlier, later in pairwise(sorted(all_windows(record), key=lambda window: window.started.lo)):
+        if later.started.lo < earlier.ended.hi:
+            yield _inconclusive(
+                f"{later.fault} began while {earlier.fault} lasted: what was seen has two causes",
+                "make heal, then run the experiment alone",
+            )
+
+
+def watched_to_the_end(record: CaseRecord, _target: Target[Parameters], _statistic: Statistic) -> Iterator[Finding]:
+    """Nobody who watched stopped early: what was not seen afterwards may have happened."""
+    for event in record.of(WatcherDied):
+        yield _inconclusive(f"{event.watcher} stopped early: {event.error}", "run it again; see chaos.log of the case")
+
+
 def faults_healed(record: CaseRecord, _target: Target[Parameters], _statistic: Statistic) -> Iterator[Finding]:
     """Every fault ended and every declared rollback was played and succeeded."""
     for fault in unhealed(record):
         yield _inconclusive(f"not healed: {fault} was never seen to end", "make heal")
     if record.journal is None:
         return
-    played, declared = record.journal.rollbacks, len(record.journal.experiment.rollbacks)
-    if len(played) < declared:
+    played, declared = record.journal.rollbacks, record.journal.experiment.rollbacks
+    skipped = Counter(step.name for step in declared) - Counter(activity.name for activity in played)
+    if skipped:
         yield _inconclusive(
-            f"not healed: {len(played)} of {declared} rollbacks were played",
+            f"not healed: {len(declared) - skipped.total()} of {len(declared)} rollbacks were played, "
+            f"not {', '.join(skipped)}",
             "make heal, and set runtime.rollbacks.strategy: always",
         )
     for activity in played:
@@ -214,11 +254,6 @@ def lag_p99_s(caller: Caller) -> float:
     return lags[math.ceil(0.99 * len(lags)) - 1]
 
 
-def _missed(probes: Sequence[Activity]) -> str:
-    names = [f"{probe.name} gave {str(probe.output)[:80]}" for probe in probes if probe.tolerance_met is not True]
-    return ", ".join(names) or "the steady state did not hold"
-
-
 def _empty(output: object) -> bool:
     if isinstance(output, dict):
         return all(_empty(value) for value in output.values())
@@ -237,6 +272,8 @@ _CHECKS: tuple[Check, ...] = (
     activities_succeeded,
     actions_matched,
     faults_acted,
+    one_fault_at_a_time,
+    watched_to_the_end,
     faults_healed,
     callers_kept_pace,
     users_were_there,

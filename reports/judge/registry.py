@@ -62,12 +62,14 @@ class Statistic:
     Attributes:
         parameters: what targets.toml may tell it.
         cuts_zone: callers in the zone that is cut are excused and not listened to.
+        faults_overlap: it is about several faults at the same time; any other wants one after the other.
     """
 
     name: str
     measure: Measure[Any]
     parameters: type[Parameters]
     cuts_zone: bool = False
+    faults_overlap: bool = False
 
     @property
     def uses_callers(self) -> bool:
@@ -78,7 +80,9 @@ class Statistic:
 STATISTICS: dict[str, Statistic] = {}
 
 
-def statistic[P: Parameters](parameters: type[P], *, cuts_zone: bool = False) -> Callable[[Measure[P]], Measure[P]]:
+def statistic[P: Parameters](
+    parameters: type[P], *, cuts_zone: bool = False, faults_overlap: bool = False
+) -> Callable[[Measure[P]], Measure[P]]:
     """Registers a function under its own name; targets.toml names it so.
 
     Raises:
@@ -89,7 +93,7 @@ def statistic[P: Parameters](parameters: type[P], *, cuts_zone: bool = False) ->
         name = str(getattr(measure, "__name__", measure))
         if name in STATISTICS:
             raise ValueError(f"two statistics are called {name}")
-        STATISTICS[name] = Statistic(name, measure, parameters, cuts_zone)
+        STATISTICS[name] = Statistic(name, measure, parameters, cuts_zone, faults_overlap)
         return measure
 
     return register

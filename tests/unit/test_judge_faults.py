@@ -59,6 +59,42 @@ def test_the_same_fault_twice_needs_two_ends(tmp_path: Path) -> None:
 
 
 def test_an_end_from_before_the_start_is_none(tmp_path: Path) -> None:
-    stale = {"t": T0 - 50, "kind": "fault.ended", "fault": "bad-replica", "lo": T0 - 51, "hi": T0 - 50}
+    stale = {"t": T0 - 5, "kind": "fault.ended", "fault": "bad-replica", "lo": T0 - 6, "hi": T0 - 5}
     verdict = ejection_case(events=[*without("fault.ended"), stale]).judge(tmp_path)
     assert verdict.reason == "not healed: bad-replica was never seen to end"
+
+
+def second(begin: float, end: float, name: str = "other") -> list[dict[str, Any]]:
+    """Another fault, proven and ended like the first."""
+    times = {"fault.started": (begin, begin + 0.1), "fault.ended": (end, end + 0.1)}
+    events: list[dict[str, Any]] = [
+        {"t": T0 + hi, "kind": kind, "fault": name, "lo": T0 + lo, "hi": T0 + hi} for kind, (lo, hi) in times.items()
+    ]
+    events[0]["target"] = {"pod": "shop/app-0"}
+    return [*events, {**proof(acted=True, by="x", t=T0 + begin + 0.2), "fault": name}]
+
+
+@pytest.mark.parametrize(("begin", "end"), [(50, 60), (-5, 200), (89, 120), (-5, 1)])
+def test_a_second_fault_in_the_same_window_is_inconclusive(tmp_path: Path, begin: float, end: float) -> None:
+    verdict = ejection_case(events=[*ejection_case().events, *second(begin, end)]).judge(tmp_path)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "what was seen has two causes" in verdict.reason
+
+
+def test_a_fault_that_begins_when_the_first_has_ended_is_no_second_cause(tmp_path: Path) -> None:
+    verdict = ejection_case(events=[*ejection_case().events, *second(90.2, 91)]).judge(tmp_path)
+    assert "two causes" not in verdict.reason
+
+
+def test_a_fault_of_another_name_does_not_end_this_one(tmp_path: Path) -> None:
+    """An end is paired by name: two faults that began in the same instant are two."""
+    events = [*ejection_case().events, *second(0, 60)[:1], *second(0, 60)[2:]]
+    verdict = ejection_case(events=events).judge(tmp_path)
+    assert verdict.reason == "not healed: other was never seen to end"
+
+
+def test_a_watcher_that_died_proves_nothing(tmp_path: Path) -> None:
+    died = {"t": T0 + 20, "kind": "watcher.died", "watcher": "ejection watcher of gw-0", "error": "OSError: broken"}
+    verdict = ejection_case(events=[*ejection_case().events, died]).judge(tmp_path)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.reason == "ejection watcher of gw-0 stopped early: OSError: broken"

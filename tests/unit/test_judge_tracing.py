@@ -127,6 +127,7 @@ class TestDefault:
         case = sampling(shares(38, 38))
         for sample in case.callers["us-east-1a"]:
             sample["sent"] += lag_s
+            sample["done"] += lag_s
         assert case.judge(tmp_path).outcome is outcome
 
     def test_a_missing_caller_is_inconclusive(self, tmp_path: Path) -> None:

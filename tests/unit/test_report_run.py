@@ -137,7 +137,7 @@ def test_an_expected_case_that_never_ran_is_inconclusive(run: Path) -> None:
 
 def test_a_run_that_judged_nothing_is_not_green(run: Path) -> None:
     case = pdb_case()
-    case.targets = []
+    case.experiment, case.targets = "nobody/promises", []
     case.write(run)
     results = judged(run)
     assert (results.exit_code, results.conclusion) == (2, "no promise was judged.")

@@ -52,7 +52,7 @@ class AvailabilityAlertParameters(AlertParameters):
     ready_percent_min: float = Field(default=66, gt=0, lt=100)
 
 
-@statistic(AvailabilityAlertParameters)
+@statistic(AvailabilityAlertParameters, faults_overlap=True)
 def availability_alert_s(record: CaseRecord, target: Target[AvailabilityAlertParameters]) -> Measurement:
     """From the fault that takes one pod too many to the last channel that must be told of it.
 
@@ -185,7 +185,10 @@ def _not_called_off(
         elif resolved.hi < over:
             yield Broken(f"{channel} was told that it is over while the fault went on", "the alert flaps: see its rule")
         elif resolved.hi - over > bound_s:
-            yield Broken(f"{channel} was told after {resolved.hi - over:.0f} s that it is over, allowed {bound_s:g} s")
+            yield Broken(
+                f"{channel} was told after {resolved.hi - over:.0f} s that it is over, allowed {bound_s:g} s",
+                "shorten Alertmanager's group_interval",
+            )
 
 
 def _first(alerts: list[Alert], by: str, state: str, after: float) -> Alert | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from reports.events import Ejection, FaultProof
+from reports.events import Ejection, FaultProof, Ready
 from reports.judge.faults import FaultWindow, clients_of, fault_windows, hosts_of, witnesses
 from reports.judge.registry import Inconclusive, Measurement, statistic
 from reports.model import Interval, Target
@@ -13,11 +14,6 @@ from .traffic import RecoveryParameters, last_error, summary
 
 if TYPE_CHECKING:
     from reports.record import CaseRecord
-
-_FIX = (
-    "check that outlierDetection is set on the host and that maxEjectionPercent admits one of n replicas "
-    "(at least 100/n, rounded up: 12 of nine, 17 of six)"
-)
 
 
 @statistic(RecoveryParameters)
@@ -43,7 +39,17 @@ def ejection_s(record: CaseRecord, target: Target[RecoveryParameters]) -> Measur
         extra["collateral"][window.fault] = _collateral(record, window)
     slowest = max(figures, key=lambda name: (figures[name].hi, figures[name].lo))
     files = ("events.ndjson", *(caller.file for caller in callers))
-    return Measurement(Interval.worst(figures.values()), files, detail=slowest, extra=dict(extra), fix=_FIX)
+    return Measurement(Interval.worst(figures.values()), files, detail=slowest, extra=dict(extra), fix=_fix(record))
+
+
+def _fix(record: CaseRecord) -> str:
+    """Names the smallest setting that admits what had to be ejected: Envoy keeps out (active + 1) / endpoints at most."""
+    check = "check that outlierDetection is set on the host and that maxEjectionPercent admits "
+    hosts = max((hosts_of(window) for window in fault_windows(record)), key=len)
+    counts = [event.desired for event in record.of(Ready) if all(host.startswith(f"{event.tier}-") for host in hosts)]
+    if not counts or counts[0] < len(hosts):
+        return f"{check}{len(hosts)} of n replicas: at least {100 * len(hosts)} / n"
+    return f"{check}{len(hosts)} of {counts[0]} replicas: at least {math.ceil(100 * len(hosts) / counts[0])}"
 
 
 def _ejected(record: CaseRecord, window: FaultWindow, client: str, host: str) -> Interval:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from reports.judge.binomial import share_percent, told_apart
 from reports.judge.registry import Broken, Inconclusive, Measurement, statistic
 from reports.model import CallerParameters, Interval, SampledParameters, Target
 from reports.traces import Span, Trace, TraceSearch
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 MARK, DATABASE = "experiment.request", "db.system"
 GATEWAY = "gateway"
-POWER = 0.99
 SHOWN = 5
 FILES = ("events.ndjson",)
 
@@ -75,19 +75,24 @@ def traced_percent(record: CaseRecord, target: Target[SamplingParameters]) -> Me
     counts = {name: (sum(mark in rooted for mark in marks), len(marks)) for name, marks in asked.items()}
     traced, n = (sum(pair[k] for pair in counts.values()) for k in (0, 1))
     for other in parameters.told_from:
-        _tells(n, target.limit, other, parameters.false_alarm)
+        if not told_apart(n, target.limit, other, parameters.false_alarm):
+            raise Inconclusive(
+                f"{n} requests are too few to tell {target.limit:g} % from {other:g} %",
+                "more requests: a longer load",
+            )
+    fix = f"set randomSamplingPercentage: {target.limit:g} in the mesh's Telemetry"
     broken = [
-        Broken(f"first proxy of {name} traced {_shown(*count)}, which is not {target.limit:g} %")
+        Broken(f"first proxy of {name} traced {_shown(*count)}, which is not {target.limit:g} %", fix)
         for name, count in counts.items()
-        if not _holds(_share(*count, parameters.false_alarm / len(counts)), target.limit)
+        if not share_percent(*count, parameters.false_alarm / len(counts)).holds(target.limit)
     ]
     return Measurement(
-        _share(traced, n, parameters.false_alarm),
+        share_percent(traced, n, parameters.false_alarm),
         _files(parameters.callers),
         detail=f"{traced} of {n} requests; exact {100 * (1 - parameters.false_alarm):g} % confidence interval",
         extra={"traced": {name: _shown(*count) for name, count in counts.items()}},
         broken=tuple(broken),
-        fix=f"set randomSamplingPercentage: {target.limit:g} in the mesh's Telemetry",
+        fix=fix,
     )
 
 
@@ -210,37 +215,6 @@ def _acknowledged(record: CaseRecord, name: str, warm_up_s: float) -> list[str]:
 def _enough(found: int, needed: int) -> None:
     if found < needed:
         raise Inconclusive(f"only {found} requests were acknowledged, {needed} are needed")
-
-
-def _share(k: int, n: int, false_alarm: float) -> Interval:
-    """The exact (Clopper-Pearson) interval of a share, in percent: its ends and the estimate."""
-    from scipy.stats import binomtest
-
-    if n == 0:
-        raise Inconclusive("no request was answered")
-    found = binomtest(k, n).proportion_ci(confidence_level=1 - false_alarm, method="exact")
-    return Interval(100 * float(found.low), 100 * float(found.high), at=100 * k / n)
-
-
-def _holds(interval: Interval, percent: float) -> bool:
-    return interval.lo <= percent <= interval.hi
-
-
-def _tells(n: int, percent: float, other: float, false_alarm: float) -> None:
-    """Checks that n requests would almost surely not pass for `percent` if the share were `other` percent.
-
-    Raises:
-        Inconclusive: they could.
-    """
-    from scipy.stats import binom
-
-    p, q = percent / 100, other / 100
-    low, high = binom.ppf(false_alarm / 2, n, p), n - binom.ppf(false_alarm / 2, n, 1 - p)
-    taken_for_it = binom.cdf(high, n, q) - binom.cdf(low - 1, n, q)
-    if taken_for_it > 1 - POWER:
-        raise Inconclusive(
-            f"{n} requests are too few to tell {percent:g} % from {other:g} %", "more requests: a longer load"
-        )
 
 
 def _shown(k: int, n: int) -> str:
