@@ -65,8 +65,8 @@ def append(folder: Path, **event: Any) -> None:
 @pytest.mark.parametrize(
     ("event", "words"),
     [
-        ({"t": T0 + 88.9}, "note stands 1.3 s before"),
-        ({"t": 3.0}, "note stands 1087.2 s before"),
+        ({"t": T0 + 88.9}, "note stands 1.1 s before"),
+        ({"t": 3.0}, "note stands 1087.0 s before"),
         (
             {"t": T0 + 99, "kind": "ejection", "client": "c", "host": "h", "lo": 5, "hi": 4},
             "ended 1.0 s before it began",

@@ -43,7 +43,7 @@ def ejection_s(record: CaseRecord, target: Target[RecoveryParameters]) -> Measur
 
 
 def _fix(record: CaseRecord) -> str:
-    """Names the smallest setting that admits what had to be ejected: Envoy keeps out (active + 1) / endpoints at most."""
+    """Names the smallest setting that admits what had to be ejected: Envoy weighs it as a share of all endpoints."""
     check = "check that outlierDetection is set on the host and that maxEjectionPercent admits "
     hosts = max((hosts_of(window) for window in fault_windows(record)), key=len)
     counts = [event.desired for event in record.of(Ready) if all(host.startswith(f"{event.tier}-") for host in hosts)]
