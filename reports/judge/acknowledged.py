@@ -113,7 +113,7 @@ def acknowledged(record: CaseRecord, window: FaultWindow, parameters: LedgerPara
     quiet_s = window.started.lo - max(write.hi for write in called)
     if quiet_s > parameters.fresh_s:
         raise Inconclusive(f"no write was acknowledged in the last {quiet_s:.1f} s before the destruction")
-    read = next((event for event in reversed(record.of(RowsRead)) if event.rows == RESTORED), None)
+    read = _read(record, RESTORED)
     if read is None:
         raise Inconclusive("the record does not say when the restored rows were read")
     known = {write.id for write in called}
@@ -129,4 +129,12 @@ def _rows(record: CaseRecord, name: str) -> dict[str, float]:
     bad = [defect for defect in record.defects if defect.file == f"{name}.rows"]
     if name not in record.rows or bad:
         raise Inconclusive(f"{name}.rows is {bad[0].kind if bad else 'missing'}: the table was not read")
-    return record.rows[name]
+    rows, read = record.rows[name], _read(record, name)
+    if read is not None and len(rows) != read.count:
+        raise Inconclusive(f"{name}.rows holds {len(rows)} of the {read.count} rows that were read")
+    return rows
+
+
+def _read(record: CaseRecord, name: str) -> RowsRead | None:
+    """The last time that a table was read."""
+    return next((event for event in reversed(record.of(RowsRead)) if event.rows == name), None)

@@ -42,7 +42,7 @@ type Check = Callable[[CaseRecord, Target[Parameters], Statistic], Iterator[Find
 
 def findings(record: CaseRecord, target: Target[Parameters], statistic: Statistic) -> tuple[Finding, ...]:
     """Every reason why this record must not be measured; none means that a figure can be believed."""
-    return tuple(finding for check in _CHECKS for finding in check(record, target, statistic))
+    return tuple(finding for check in CHECKS for finding in check(record, target, statistic))
 
 
 def aftermath(record: CaseRecord) -> tuple[Finding, ...]:
@@ -266,7 +266,7 @@ def _inconclusive(reason: str, fix: str = "") -> Finding:
     return Finding(Outcome.INCONCLUSIVE, reason, fix)
 
 
-_CHECKS: tuple[Check, ...] = (
+CHECKS: tuple[Check, ...] = (
     record_is_whole,
     baseline_held,
     activities_succeeded,

@@ -54,10 +54,11 @@ def write(
     stood = {"old-1": T0 - 500, "old-2": T0 - 100} if stood is None else stood
     told = changes.pop("callers", {"orders": orders(back_s)})
     whole = {"experiment": "disaster_recovery/volume_loss", "targets": targets, "events": events()} | changes
+    ids = [row["answer"] for row in told["orders"] if row.get("answer")]
+    restored = {row: T0 for row in (*stood, *ids) if row not in lost}
+    whole["events"] = [e | {"count": len(restored)} if e["kind"] == "rows_read" else e for e in whole["events"]]
     folder = Case(**whole, callers=told).write(run)
     if rows:
-        ids = [row["answer"] for row in told["orders"] if row.get("answer")]
-        restored = {row: T0 for row in (*stood, *ids) if row not in lost}
         for name, table in (("before", stood), ("restored", restored)):
             (folder / f"{name}.rows").write_text("".join(f"{row} {at:.3f}\n" for row, at in table.items()))
     return folder
