@@ -22,10 +22,11 @@ In `where`, two numbers for a time are a range, [from, to), any other list is a 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from msgspec.json import decode, encode
 
 EVENTS = "events.ndjson"
 TIMES = ("t", "lo", "hi", "due", "sent", "done")
@@ -70,7 +71,7 @@ def _in_text(lines: list[str], edit: Mapping[str, Any]) -> str:
 
 
 def _in_json(content: bytes, values: Mapping[str, Any]) -> bytes:
-    whole = json.loads(content)
+    whole = decode(content)
     for path, value in values.items():
         *way, last = (int(part) if part.isdigit() else part for part in path.split("."))
         place = whole
@@ -80,7 +81,7 @@ def _in_json(content: bytes, values: Mapping[str, Any]) -> bytes:
             place.append(value)
         else:
             place[last] = value
-    return json.dumps(whole).encode()
+    return encode(whole)
 
 
 def _in_lines(content: bytes, edit: Mapping[str, Any], zero: float) -> bytes:
@@ -93,7 +94,7 @@ def _in_lines(content: bytes, edit: Mapping[str, Any], zero: float) -> bytes:
             raise ValueError(f"the edit {dict(edit)} changes nothing")
     if not edit.get("as_is"):
         changed.sort(key=lambda line: line.get("t", line.get("due", float("-inf" if "caller" in line else "inf"))))
-    return "".join(json.dumps(line) + "\n" for line in changed).encode()
+    return b"".join(encode(line) + b"\n" for line in changed)
 
 
 def _spoilt(line: Line, edit: Mapping[str, Any], zero: float) -> list[Line]:
@@ -124,4 +125,4 @@ def _absolute(values: Mapping[str, Any], zero: float) -> Line:
 
 
 def _read(content: bytes) -> list[Line]:
-    return [json.loads(line) for line in content.decode().splitlines()]
+    return [decode(line) for line in content.splitlines()]

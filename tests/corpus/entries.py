@@ -10,8 +10,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from reports.judge import judge_case
-from reports.model import Outcome, Verdict
+from reports.model import Outcome
 from reports.record import CaseRecord, read_case
 from reports.targets import Targets, load_targets
 from tests.corpus.bases import base
@@ -67,11 +66,6 @@ class Entry(BaseModel):
 @cache
 def _targets() -> Targets:
     return load_targets()
-
-
-def judged(entry: Entry, run: Path) -> list[Verdict]:
-    """What the judge says of an entry."""
-    return judge_case(entry.record(run), entry.targets())
 
 
 @cache
