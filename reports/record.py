@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
@@ -100,7 +102,7 @@ class CallerEnd:
 type Row = CallerHead | Sample | CallerEnd
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Caller:
     """What one open-loop caller saw, in the order in which requests were due."""
 
@@ -114,6 +116,11 @@ class Caller:
     def zone(self) -> str | None:
         """Where it ran; callers are named after their zone when the file does not say."""
         return (self.head.zone if self.head else None) or self.name
+
+    @cached_property
+    def failures(self) -> tuple[Sample, ...]:
+        """The requests that failed, in the same order."""
+        return tuple([sample for sample in self.samples if sample.failed])
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,19 +256,22 @@ def _text(path: Path, defects: list[Defect]) -> str | None:
 
 
 def _caller(path: Path, defects: list[Defect]) -> Caller:
-    lines = (_text(path, defects) or "").splitlines()
-    try:  # nearly every file is whole, and nearly every line of it is a sample: all of them in one step
-        rows: list[Row] = [_row(lines[0]), *_SAMPLES.decode_lines("\n".join(lines[1:-1])), _row(lines[-1])]
-    except (IndexError, ValueError):
-        rows = _parsed(lines, path.name, _row, defects)
-    samples = sorted({row.i: row for row in rows if isinstance(row, Sample)}.values(), key=lambda sample: sample.due)
-    if backwards := next((s for s in samples if not s.due - SLACK_S <= s.sent <= s.done), None):
-        defects.append(Defect(path.name, "disordered", f"request {backwards.i} ended before it began"))
+    text = _text(path, defects) or ""
+    head, _, rest = text.partition("\n")
+    body, _, end = rest.rstrip("\n").rpartition("\n")
+    try:  # nearly every file is whole: a head, samples that are read in one step, and an end
+        rows: list[Row] = [_HEAD.validate_json(head), _END.validate_json(end)]
+        samples = _SAMPLES.decode_lines(body)
+    except ValueError:
+        rows = _parsed(text.splitlines(), path.name, _row, defects)
+        samples = [row for row in rows if isinstance(row, Sample)]
+    if len({sample.i for sample in samples}) < len(samples):  # what was written twice is one request
+        samples = list({sample.i: sample for sample in samples}.values())
     return Caller(
         name=path.name.removeprefix("samples-").removesuffix(".ndjson"),
         file=path.name,
         head=_first(rows, CallerHead),
-        samples=tuple(samples),
+        samples=tuple(sorted(samples, key=attrgetter("due"))),
         end=_first(rows, CallerEnd),
     )
 

@@ -43,7 +43,15 @@ class FaultWindow:
 
     def samples(self, caller: Caller) -> tuple[Sample, ...]:
         """Requests that were under way while the fault may have acted."""
-        return tuple(s for s in caller.samples if s.sent < self.ended.hi and s.done >= self.started.lo)
+        return self._during(caller.samples)
+
+    def failures(self, caller: Caller) -> tuple[Sample, ...]:
+        """Those of them that failed."""
+        return self._during(caller.failures)
+
+    def _during(self, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+        begin, end = self.started.lo, self.ended.hi
+        return tuple([sample for sample in samples if sample.sent < end and sample.done >= begin])
 
 
 def fault_windows(record: CaseRecord) -> tuple[FaultWindow, ...]:

@@ -18,7 +18,7 @@ from reports.judge.faults import all_windows, cut_zones, fault_windows, unhealed
 from reports.judge.registry import Inconclusive, Statistic
 from reports.judge.steady import method_misses, missed
 from reports.model import CallerParameters, Outcome, Parameters, Target
-from reports.record import Caller, CaseRecord
+from reports.record import SLACK_S, Caller, CaseRecord
 
 # A request that goes out late sees late: its lag is the resolution of the figure. For a target in seconds a hundredth
 # of the limit is good enough; for anything else (ms, %, counts) a quarter of a second is.
@@ -241,17 +241,18 @@ def _starved(caller: Caller, lag_s_max: float) -> Iterator[Finding]:
             f"caller {caller.name} was starved: it sent {sent} of {planned} requests",
             "lower its rate or free the machine",
         )
-    if caller.samples and (lag_s := lag_p99_s(caller)) > lag_s_max:
+    if not caller.samples:
+        return
+    lags = sorted([sample.sent - sample.due for sample in caller.samples])
+    if lags[0] < -SLACK_S or min([sample.done - sample.sent for sample in caller.samples]) < 0:
+        yield _inconclusive(
+            f"the clock of {caller.file} went backwards: a request ended before it began", "run the experiment again"
+        )
+    if (lag_s := lags[math.ceil(0.99 * len(lags)) - 1]) > lag_s_max:  # the 99th percentile, nearest rank
         yield _inconclusive(
             f"caller {caller.name} was starved: 1 % of its requests went out {lag_s * 1000:.0f} ms late or later",
             "free the machine",
         )
-
-
-def lag_p99_s(caller: Caller) -> float:
-    """99th percentile (nearest rank) of how late requests went out, in seconds."""
-    lags = sorted(sample.sent - sample.due for sample in caller.samples)
-    return lags[math.ceil(0.99 * len(lags)) - 1]
 
 
 def _empty(output: object) -> bool:

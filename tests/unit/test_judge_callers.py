@@ -79,9 +79,13 @@ def test_lag_is_the_nearest_rank_99th_percentile(tmp_path: Path) -> None:
     case = ejection_case()
     late = samples()[:100]
     late[99]["sent"] += 9
+    late[99]["done"] += 9
+    late[98] |= {"sent": late[98]["due"] + 0.7, "done": late[98]["due"] + 0.8}
     case.callers["gateway"] = late
     caller = read_case(case.write(tmp_path)).callers[0]
-    assert preconditions.lag_p99_s(caller) == pytest.approx(0.001)
+    assert list(preconditions._starved(caller, 0.71)) == []
+    (finding,) = preconditions._starved(caller, 0.69)
+    assert finding.reason == "caller gateway was starved: 1 % of its requests went out 700 ms late or later"
 
 
 def test_callers_in_the_cut_zone_are_excused_and_only_there(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def _reached(record: CaseRecord, window: FaultWindow) -> None:
     answered = [p.observed.get("faulted_total", 0) for p in record.of(FaultProof) if p.fault == window.fault]
     if any(isinstance(count, int | float) and count > 0 for count in answered):
         return
-    spared = [c.name for c in witnesses(record, cuts_zone=False) if not any(s.failed for s in window.samples(c))]
+    spared = [c.name for c in witnesses(record, cuts_zone=False) if not window.failures(c)]
     if spared:
         raise Inconclusive(
             f"{', '.join(spared)} saw no error, and no server counter says that {window.fault} answered any request",

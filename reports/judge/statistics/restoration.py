@@ -105,8 +105,7 @@ def _acknowledged_again(caller: Caller, window: FaultWindow, parameters: Recover
     errors = last_error(caller, window, parameters)
     if not errors.ended:
         return errors
-    samples = window.samples(caller)
-    failed = [sample for sample in samples if sample.failed]
+    samples, failed = window.samples(caller), window.failures(caller)
     if not failed:
         raise Inconclusive(f"caller {caller.name} saw no error: {window.fault} took nothing away from it")
     last = max(failed, key=lambda sample: sample.done)
