@@ -173,6 +173,7 @@ class Mutation:
         mutant = running.pop(child)
         if status == 0:
             self.survivors.append(mutant)
+            print(mutant, flush=True)
 
     def _fork(self, mutant: Mutant) -> int:
         child = os.fork()
@@ -212,8 +213,6 @@ def main() -> int:
     pytest.main([*tests, *quiet], plugins=[mutation])
     for failed in mutation.unmutated_failed:
         print(f"fails without a mutation: {failed}")
-    for mutant in mutation.survivors:
-        print(mutant)
     lived, files_of = len(mutation.survivors), Counter(mutant.file.name for mutant in mutation.survivors)
     score = 100 * (1 - lived / len(every))
     print(f"survivors by file: {dict(files_of.most_common())}")

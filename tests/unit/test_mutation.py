@@ -1,4 +1,4 @@
-"""The mutations of the judge: every function is spoilt, prose and annotations are not, and what nobody notices is told."""
+"""The mutations of the judge: every function is spoilt, prose and annotations are not."""
 
 from __future__ import annotations
 
