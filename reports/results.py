@@ -14,7 +14,7 @@ from reports.baseline import WORTH, Baseline, Calm, baseline, is_baseline
 from reports.drift import Trend
 from reports.figures import CaseFigures, case_figures
 from reports.judge import judge_case
-from reports.model import Outcome, Target, Verdict, compose
+from reports.model import Outcome, Parameters, Target, Verdict, compose
 from reports.problem import ReportProblem
 from reports.record import CaseRecord, case_of_name, is_case, read_case
 
@@ -178,7 +178,7 @@ def write_text(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def _controls(verdicts: Iterable[Verdict], targets: dict[str, Target]) -> Iterator[ControlResult]:
+def _controls(verdicts: Iterable[Verdict], targets: dict[str, Target[Parameters]]) -> Iterator[ControlResult]:
     """A control speaks only about the targets that name it; what it does to others of the case is no evidence."""
     for verdict in verdicts:
         target = targets.get(verdict.target)

@@ -24,9 +24,9 @@ from tests.unit.records import (
     zone_case,
     zone_events,
 )
-from tests.unit.test_judge_alerting import alert, availability
-from tests.unit.test_judge_restoration import events as restoration_events
-from tests.unit.test_judge_restoration import phase
+from tests.unit.records_alerting import alert, availability
+from tests.unit.records_restoration import events as restoration_events
+from tests.unit.records_restoration import phase
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ from reports.record import read_case
 from reports.results import judge_run
 from reports.targets import load_targets
 from tests.unit.records import ejection, fault, journal, pdb_case, samples
+from tests.unit.records_alerting import alert
 from tests.unit.runs import idle_case, idle_events
-from tests.unit.test_judge_alerting import alert
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -116,7 +116,7 @@ def test_an_unknown_target_is_an_error_and_hides_no_other(run: Path) -> None:
 
 
 def test_a_judge_that_crashes_says_error(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def crash(_record: CaseRecord, _target: Target) -> Measurement:
+    def crash(_record: CaseRecord, _target: Target[Any]) -> Measurement:
         raise ZeroDivisionError("oops")
 
     broken = replace(STATISTICS["pods_kept_percent"], measure=crash)
@@ -138,7 +138,7 @@ def test_an_expected_case_that_never_ran_is_inconclusive(run: Path) -> None:
 
 def test_a_run_that_judged_nothing_is_not_green(run: Path) -> None:
     case = pdb_case()
-    case.targets = []
+    case.experiment, case.targets = "nobody/promises", []
     case.write(run)
     results = judged(run)
     assert (results.exit_code, results.conclusion) == (2, "no promise was judged.")

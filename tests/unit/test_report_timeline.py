@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from reports.bench import main as bench
+from reports.bench.__main__ import main as bench
 from reports.heard import quantiles, quantiles_of_bins
 from reports.judge import judge_case
 from reports.look import look
@@ -174,10 +174,10 @@ def test_quantiles_are_nearest_ranks() -> None:
 
 
 def test_the_benchmark_names_its_bounds(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reports.bench.CASES", 2)
+    monkeypatch.setattr("reports.bench.page.CASES", 2)
     assert bench(["page"]) == 0
     assert "report of 2 promises and 21600 requests" in capsys.readouterr().out
-    monkeypatch.setattr("reports.bench.PAGE_MB_MAX", 0.001)
+    monkeypatch.setattr("reports.bench.page.PAGE_MB_MAX", 0.001)
     assert bench(["page"]) == 1
 
 
