@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from reports.surroundings import Baseline, Collected
+from reports.surroundings import Attainability, Baseline, Collected, WatcherDied, Weakening
 from reports.traces import Trace, TraceSearch
 
 
@@ -213,48 +213,6 @@ class Alert:
     lo: float
     hi: float
     severity: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Weakening:
-    """What of a negative control did not stand any more when the experiment ended: nothing, as it should be."""
-
-    kind: Literal["weakening"]
-    t: float
-    undone: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Attainability:
-    """What the settings, read before anything was disturbed, allow for a target.
-
-    Attributes:
-        attainable: None when that was not known.
-        floor: the best figure that they allow; None when none follows from them, or never.
-        bound_by: the object, field and value that decide.
-        fix: the smallest change that would bring the target within reach.
-    """
-
-    kind: Literal["attainability"]
-    t: float
-    target: str
-    attainable: bool | None
-    limit: float
-    unit: str
-    relation: str
-    floor: float | None = None
-    bound_by: str = ""
-    fix: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class WatcherDied:
-    """Who watched stopped before the experiment ended: what it did not see afterwards may have happened."""
-
-    kind: Literal["watcher.died"]
-    t: float
-    watcher: str
-    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

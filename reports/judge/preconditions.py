@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from reports.events import FaultIntent, FaultProof, FaultStarted, Pressure, WatcherDied, Weakening
+from reports.events import FaultIntent, FaultProof, FaultStarted, Pressure
 from reports.journal import Journal
 from reports.judge.attainability import best, not_injected, out_of_reach
 from reports.judge.faults import all_windows, cut_zones, fault_windows, unhealed, witnesses
@@ -20,6 +20,7 @@ from reports.judge.registry import Inconclusive, Statistic
 from reports.judge.steady import method_misses, missed
 from reports.model import CallerParameters, Outcome, Parameters, Target
 from reports.record import SLACK_S, Caller, CaseRecord
+from reports.surroundings import WatcherDied, Weakening
 
 # A request that goes out late sees late: its lag is the resolution of the figure. For a target in seconds a hundredth
 # of the limit is good enough; for anything else (ms, %, counts) a quarter of a second is.
