@@ -80,7 +80,9 @@ def _of_kubeconfig(file: Path) -> Iterator[str]:
             yield base64.b64decode(user["client-key-data"]).decode(errors="replace")
 
 
-def put(cluster: Cluster, namespace: Path, name: str, data: dict[str, str]) -> None:
+def put(
+    cluster: Cluster, namespace: Path, name: str, data: dict[str, str], *, annotations: dict[str, str] | None = None
+) -> None:
     """Applies a Secret, and first the namespace that it lives in.
 
     Args:
@@ -88,8 +90,9 @@ def put(cluster: Cluster, namespace: Path, name: str, data: dict[str, str]) -> N
         namespace: the file with the Namespace object, so that its labels are there from the start.
         name: of the Secret.
         data: plain values.
+        annotations: of the Secret.
     """
     place = yaml.safe_load(namespace.read_text())
-    metadata = {"name": name, "namespace": place["metadata"]["name"]}
+    metadata = {"name": name, "namespace": place["metadata"]["name"], "annotations": annotations or {}}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "stringData": data}
     apply.apply(cluster, [place, secret])

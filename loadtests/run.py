@@ -148,7 +148,7 @@ class PodCaller:
         """
         self._pod = _running(self.cluster, f"app=caller-{self.zone}")
         caller = self.caller or self.zone
-        self._file = f"/tmp/samples-{caller}-{uuid.uuid4().hex[:12]}.ndjson"  # noqa: S108 - the pod's own volume
+        self._file = f"/tmp/samples-{self.run}-{caller}-{uuid.uuid4().hex[:12]}.ndjson"  # noqa: S108 - the pod's own volume
         load = _open_loop(self, caller, self._file)
         # A session of its own outlives this exec; nothing of it may hold the exec's streams open.
         detach = 'setsid "$@" >"$0.log" 2>&1 </dev/null & echo $!'
@@ -181,16 +181,16 @@ class PodCaller:
             self._pid = ""
 
     @classmethod
-    def left(cls, cluster: Cluster, zone: str, caller: str) -> Self | None:
-        """Returns the handle of a caller that nobody stopped, None when its pod holds no samples of it.
+    def left(cls, cluster: Cluster, zone: str, run: str, caller: str) -> Self | None:
+        """Returns the handle of a run's caller that nobody stopped, None when its pod holds no samples of it.
 
         Raises:
             Problem: there is no such pod, or it cannot be asked.
         """
-        found = cls(cluster, zone, url="", rate_hz=0, duration_s=0, caller=caller)
+        found = cls(cluster, zone, url="", rate_hz=0, duration_s=0, run=run, caller=caller)
         found._pod = _running(cluster, f"app=caller-{zone}")
-        newest = 'ls -t /tmp/samples-"$0"-*.ndjson 2>/dev/null | head -n 1'
-        found._file = found._exec("sh", "-c", newest, caller).strip()
+        newest = 'ls -t /tmp/samples-"$0"-"$1"-*.ndjson 2>/dev/null | head -n 1'
+        found._file = found._exec("sh", "-c", newest, run, caller).strip()
         return found if found._file else None
 
     def fetch(self, out: Path, *, whole: bool = True) -> Path:

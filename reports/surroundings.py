@@ -36,3 +36,45 @@ class Baseline:
     lo: float
     hi: float
     differences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Weakening:
+    """What of a negative control did not stand any more when the experiment ended: nothing, as it should be."""
+
+    kind: Literal["weakening"]
+    t: float
+    undone: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attainability:
+    """What the settings, read before anything was disturbed, allow for a target.
+
+    Attributes:
+        attainable: None when that was not known.
+        floor: the best figure that they allow; None when none follows from them, or never.
+        bound_by: the object, field and value that decide.
+        fix: the smallest change that would bring the target within reach.
+    """
+
+    kind: Literal["attainability"]
+    t: float
+    target: str
+    attainable: bool | None
+    limit: float
+    unit: str
+    relation: str
+    floor: float | None = None
+    bound_by: str = ""
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WatcherDied:
+    """Who watched stopped before the experiment ended: what it did not see afterwards may have happened."""
+
+    kind: Literal["watcher.died"]
+    t: float
+    watcher: str
+    error: str = ""

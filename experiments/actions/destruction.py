@@ -111,15 +111,18 @@ def know_the_way_back(
 def _watch_archive(database: Database, watch_s: float) -> tuple[bool, float, str]:
     first = repository.archiver(database)
     pause(watch_s)  # not "until it grew": then every destruction would follow a recovery point
-    with suppress(NotSo):
-        eventually(
+    last = repository.archiver(database)
+    with suppress(NotSo):  # a checkpoint may just have removed what tells how long the last push took
+        last = eventually(
             lambda: repository.archiver(database),
-            lambda now: now.archived > first.archived or repository.PROGRAM not in now.command,
+            lambda now: (
+                (now.archived > first.archived and now.push_s is not None) or repository.PROGRAM not in now.command
+            ),
             within_s=watch_s,
             every_s=1,
             what="the archive to grow",
         )
-    return repository.archiver(database).gaps_s(first)
+    return last.gaps_s(first)
 
 
 def destroy_volumes(within_s: float) -> dict[str, Any]:

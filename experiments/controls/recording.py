@@ -25,20 +25,22 @@ from chaoslib.exceptions import InterruptExecution
 
 from deploy.cluster import Cluster
 from deploy.errors import Problem
-from experiments import account, catalogue, session
+from experiments import account, catalogue, leash, running, session
 from experiments.journal import Journal
 from experiments.ledger import Ledger
+from experiments.radius import Radius
 from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, new_run_folder, now
 from experiments.traffic import Plan, Traffic
 
 PRIVATE = 0o077  # callers and Locust, who write into the record too, inherit it
 
 _journals: list[Journal] = []
-_acting = ExitStack()  # closed when the experiment is over
+_acting = ExitStack()  # closed when the experiment is over; what the runner holds for a document that it runs
 
 
 def before_experiment_control(context: dict[str, Any], configuration: dict[str, Any], **_: Any) -> None:
     """Opens the case's folder, starts watchers and callers."""
+    leash.obey()
     experiment = str(configuration["experiment"])
     os.umask(PRIVATE)
     try:
@@ -58,6 +60,8 @@ def before_experiment_control(context: dict[str, Any], configuration: dict[str, 
         )
         cluster = Cluster.connect()
         if by_hand:
+            radius = Radius.model_validate(configuration["blast_radius"])
+            _acting.enter_context(running.begun(cluster.name, recorder.folder.name, radius))
             cluster = _act_as(cluster, str(configuration["account"]), recorder.folder.name)
         else:  # whoever started us has given us the account's kubeconfig
             account.keep_changes(cluster, recorder.folder.name)

@@ -16,7 +16,7 @@ import pytest
 from deploy import credentials, paths
 from deploy.paths import ROOT
 from deploy.waiting import eventually
-from experiments import account, baseline, guard, record, runner, undo, weaken
+from experiments import account, baseline, guard, plan, record, runner, undo, weaken
 from experiments.ledger import Ledger
 from experiments.undo import essence
 from tests.unit.canaries import CANARIES
@@ -30,6 +30,9 @@ def stop(*_):
     sys.exit(0)
 signal.signal(signal.SIGTERM, stop)
 signal.signal(signal.SIGINT, lambda *_: pathlib.Path("interrupted-by-the-terminal").touch())
+sys.path.insert(0, {root!r})
+from experiments import leash
+leash.obey()  # as the control `recording` does
 pathlib.Path("started").touch()
 while True:
     time.sleep(0.1)
@@ -44,17 +47,27 @@ here = pathlib.Path(sys.argv[1])
 runner.chaos_program = lambda: here / "chaos"
 runner.environment = lambda cluster, case: {}
 experiment = SimpleNamespace(name="mesh/ejection", path=here / "document.yaml")
-runner._chaos(experiment, None, Recorder(here), None)
+runner._chaos(experiment, None, Recorder(here), None, (here / "lock").open("w").fileno())
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_reaches_the_child_once_and_its_rollbacks_are_waited_for(tmp_path: Any, number: Any) -> None:
+@pytest.fixture
+def parent(tmp_path: Any) -> Any:
+    """A runner in a process of its own whose child has started."""
     program = tmp_path / "chaos"
-    program.write_text(textwrap.dedent(CHILD.format(python=sys.executable)))
+    program.write_text(textwrap.dedent(CHILD.format(python=sys.executable, root=str(ROOT))))
     program.chmod(0o755)
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, tmp_path], cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    eventually((tmp_path / "started").exists, bool, within_s=20, what="the child to start")
+    argv = [sys.executable, "-c", PARENT, tmp_path]
+    with subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        eventually((tmp_path / "started").exists, bool, within_s=20, what="the child to start")
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_reaches_the_child_once_and_its_rollbacks_are_waited_for(
+    parent: Any, tmp_path: Any, number: Any
+) -> None:
     parent.send_signal(number)
     eventually((tmp_path / "told").exists, bool, within_s=20, what="the child to be told")
     parent.send_signal(signal.SIGINT)  # an impatient user must not cut the rollbacks short
@@ -63,6 +76,12 @@ def test_a_signal_reaches_the_child_once_and_its_rollbacks_are_waited_for(tmp_pa
     assert not (tmp_path / "interrupted-by-the-terminal").exists()
     assert parent.returncode != 0
     assert "KeyboardInterrupt" in errors
+
+
+def test_a_child_whose_runner_was_killed_stops_and_plays_its_rollbacks(parent: Any, tmp_path: Any) -> None:
+    parent.kill()
+    eventually((tmp_path / "rolled-back").exists, bool, within_s=20, what="the child to stop by itself")
+    assert not (tmp_path / "interrupted-by-the-terminal").exists()
 
 
 def test_the_child_sees_one_cluster_and_no_proxies(monkeypatch: Any, tmp_path: Any) -> None:
@@ -113,6 +132,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> list[str]:
         (runner, "write_environment", lambda *_: happened.append("environment")),
         (baseline, "kept", around("baseline")),
         (weaken, "weakened", around("weakened")),
+        (plan, "recorded", lambda *_: False),
     ):
         monkeypatch.setattr(module, name, stand_in)
     return happened
