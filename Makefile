@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 RUN ?= latest
 IMAGES ?= auto
-.PHONY: help setup gate test lint unit smoke up down status preflight experiment heal report bench mutation lock
+.PHONY: help setup gate test lint unit smoke up down status preflight plan experiment heal report bench mutation lock
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -36,6 +36,9 @@ status: setup  ## each component: workloads, what is ready, versions, addresses
 
 preflight: setup  ## what this machine lacks, with the fix for each
 	@$(PYTHON) -m deploy preflight
+
+plan: setup  ## E=mesh/ejection or all: what the live settings allow for each target, before anything is disturbed
+	@$(PYTHON) -m experiments plan $(E)
 
 experiment: setup  ## E=mesh/ejection: one experiment on the standing platform
 	@$(PYTHON) -m experiments run $(E)

@@ -1,4 +1,4 @@
-"""python -m experiments list|validate|run|gate|heal: experiments by name, all of them, and what they left behind."""
+"""python -m experiments list|validate|plan|run|gate|heal: experiments by name, all, and what they left behind."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ def main(argv: list[str] | None = None) -> int:
     commands.add_parser("list", help="experiments, their targets and negative controls")
     check = commands.add_parser("validate", help="checks documents and negative controls")
     check.add_argument("names", nargs="*", metavar="E", help="for example mesh/ejection; all when left out")
+    ahead = commands.add_parser("plan", help="what the live settings allow for each target; disturbs nothing")
+    ahead.add_argument("names", nargs="*", metavar="E", help="for example mesh/ejection; all when left out")
     start = commands.add_parser("run", help="runs one experiment on the standing platform and judges it")
     start.add_argument("name", metavar="E")
     start.add_argument("--control", help="a negative control: the same with a protection taken away")
@@ -33,9 +35,14 @@ def main(argv: list[str] | None = None) -> int:
     except SystemExit as leave:
         return USAGE if leave.code else 0
     try:
-        return {"list": _list, "validate": _validate, "run": _run, "gate": _gate, "heal": _heal}[options.command](
-            options
-        )
+        return {
+            "list": _list,
+            "validate": _validate,
+            "plan": _plan,
+            "run": _run,
+            "gate": _gate,
+            "heal": _heal,
+        }[options.command](options)
     except Problem as problem:
         print(problem, file=sys.stderr)
         return USAGE if isinstance(problem, Usage) else MISSING
@@ -64,15 +71,20 @@ def _validate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _plan(options: argparse.Namespace) -> int:
+    from deploy.cluster import Cluster
+    from experiments import plan
+
+    return plan.show(Cluster.connect(), options.names or catalogue.names())
+
+
 def _run(options: argparse.Namespace) -> int:
     from deploy.cluster import Cluster
-    from experiments import environment, gate
+    from experiments import gate
     from experiments.record import new_run_folder
     from experiments.runner import run
 
-    cluster, run_dir = Cluster.connect(), options.run_dir or new_run_folder()
-    folder = run(options.name, run_dir, options.control, cluster)
-    environment.write(run_dir, cluster)
+    folder = run(options.name, options.run_dir or new_run_folder(), options.control, Cluster.connect())
     return gate.judge(folder.parent)
 
 

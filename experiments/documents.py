@@ -17,6 +17,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from deploy.errors import Problem
+from deploy.suite_access import accounts
 
 ALLOWED_MODULES = re.compile(r"^(experiments\.(actions|probes)\.[a-z_]+|chaosk8s(\.[a-z_]+)*)$")
 CONTROL_MODULES = re.compile(r"^experiments\.controls\.[a-z_]+$")
@@ -51,6 +52,12 @@ def _one_of_ours(module: str) -> str:
     if not CONTROL_MODULES.match(module):
         raise ValueError(f"control module {module!r} is not one of experiments.controls")
     return module
+
+
+def _account(name: str) -> str:
+    if name not in accounts():
+        raise ValueError(f"no account is called {name!r}: one of {', '.join(sorted(accounts()))}")
+    return name
 
 
 class PythonProvider(Strict):
@@ -137,6 +144,7 @@ class Configuration(BaseModel):
 
     model_config = ConfigDict(extra="allow")
     experiment: str
+    account: Annotated[str, AfterValidator(_account)]  # the kind of fault: whom the experiment acts as
     watch: dict[str, list[str]] = Field(default_factory=dict)
     traffic: dict[str, Any] | None = None
 

@@ -22,8 +22,9 @@ from experiments.record import append_line, now, read_lines
 type Undo = Mapping[str, Any]
 type Driver = Callable[[Undo], str]
 
-# Node faults first: while a zone is frozen the cluster may not be able to undo anything else.
-NODE_UNDOS = frozenset({"unpause-node"})
+# Node faults first: while a zone is frozen the cluster may not be able to undo anything else. A database last: the
+# keys and settings that a negative control took away must be back before it asks its repository.
+FIRST_UNDOS, LAST_UNDOS = frozenset({"unpause-node"}), frozenset({"rebuild-database"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Ledger:
             yield
 
     def heal(self, drivers: Mapping[str, Driver], *, fault: str | None = None) -> list[str]:
-        """Undoes everything open (or one fault's entries): node faults first, then the newest first.
+        """Undoes everything open (or one fault's entries): node faults first, databases last, else the newest first.
 
         One undo that fails does not keep the others from being tried; it stays open for the next heal.
 
@@ -94,7 +95,7 @@ class Ledger:
         lines, failures = [], []
         with self.locked():
             entries = [entry for entry in reversed(self.open()) if fault in (None, entry.fault)]
-            for entry in sorted(entries, key=lambda entry: entry.undo.get("undo") not in NODE_UNDOS):
+            for entry in sorted(entries, key=_rank):
                 try:
                     lines.append(f"{entry.fault}: {drivers[known(entry.undo)](entry.undo)}")
                     self.done(entry.id)
@@ -107,6 +108,11 @@ class Ledger:
                 fix="mend what is named above and run `python -m experiments heal` again, or delete the cluster",
             )
         return lines
+
+
+def _rank(entry: Entry) -> int:
+    name = entry.undo.get("undo")
+    return 0 if name in FIRST_UNDOS else 2 if name in LAST_UNDOS else 1
 
 
 KNOWN_UNDOS = frozenset(

@@ -2,7 +2,8 @@
 
 A child process, because Chaos Toolkit handles signals only in a main thread, chaostoolkit-kubernetes reads its
 kubeconfig at import, and a crash must not take the judge with it. Its environment is made, not inherited: no proxies,
-one kubeconfig, one context. Its exit code says nothing (research/style.md §5) and is not looked at.
+one context, and the kubeconfig of the account that its document names instead of ours. Its exit code says nothing
+(research/style.md §5) and is not looked at.
 """
 
 from __future__ import annotations
@@ -19,10 +20,14 @@ from types import FrameType
 from deploy.cluster import Cluster
 from deploy.errors import Problem
 from deploy.paths import ROOT
-from experiments import catalogue, documents, guard, undo, weaken
+from experiments import account, baseline, catalogue, documents, guard, leash, plan, undo, weaken
 from experiments.catalogue import Experiment
+from experiments.collect import collected
+from experiments.collect.scene import Scene
+from experiments.environment import write as write_environment
 from experiments.ledger import Ledger
-from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, now
+from experiments.record import CASE_DIR, CLUSTER, CONTROL, Recorder, case_name, now
+from experiments.traffic import Plan
 
 ROLLBACKS_S = 90.0
 RUN_S_MAX = 1800.0
@@ -32,7 +37,7 @@ PASSED_ON_PREFIXES = ("RESILIENCE_", "DOCKER_")
 
 
 def environment(cluster: Cluster, case: Path) -> dict[str, str]:
-    """Returns the child's environment: one cluster, one case, no proxies."""
+    """Returns the child's environment: one cluster, as the child may use it, one case, no proxies."""
     kept = {
         name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)
     }
@@ -41,7 +46,9 @@ def environment(cluster: Cluster, case: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "KUBECONFIG": str(cluster.kubeconfig),
         "KUBERNETES_CONTEXT": cluster.context,
-        "RESILIENCE_CLUSTER": cluster.name,
+        CLUSTER: cluster.name,
+        "RESILIENCE_KUBECONFIG": str(cluster.kubeconfig),
+        "RESILIENCE_CONTEXT": cluster.context,
         CASE_DIR: str(case),
         guard.PINNED: guard.pin(cluster),
     }
@@ -49,6 +56,9 @@ def environment(cluster: Cluster, case: Path) -> dict[str, str]:
 
 def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster | None = None) -> Path:
     """Runs an experiment once, with a negative control if one is named, and returns the case's folder.
+
+    What the settings allow is asked and recorded first. Nothing is injected where every target is out of reach; with a
+    negative control it always is, because its protection is taken away on purpose, and after that question.
 
     Raises:
         Problem: it could not be run, or what it left behind could not be undone.
@@ -65,7 +75,8 @@ def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster |
     undo.heal(cluster.name)
     guard.pin(cluster)
     guard.permit(cluster)
-    recorder = Recorder(run_dir.resolve() / case_name(experiment.name, control))
+    write_environment(run_dir.resolve(), cluster)
+    recorder = Recorder(run_dir.resolve() / case_name(experiment.name, control), cluster.name)
     recorder.describe(
         case=recorder.folder.name,
         experiment=experiment.name,
@@ -74,14 +85,19 @@ def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster |
         description=document.description,
         started=now(),
     )
-    try:
-        with ExitStack() as stack:
-            if control:
-                stack.enter_context(weaken.weakened(cluster, experiment.control_file(control)))
-            _chaos(experiment, cluster, recorder.folder, control)
-    finally:
-        _left_behind(cluster, recorder)
-        recorder.describe(ended=now())
+    with ExitStack() as stack:  # left from the innermost to the outermost, whatever happens in it
+        case = recorder.folder.name
+        stack.callback(recorder.close)
+        if plan.recorded(experiment, document, control, cluster, recorder):
+            return recorder.folder
+        stack.enter_context(baseline.kept(cluster, recorder))
+        if control:
+            weakening = stack.enter_context(account.acting_as(cluster, account.WEAKEN, case))
+            stack.enter_context(weaken.weakened(weakening, experiment.control_file(control), recorder))
+        stack.enter_context(collected(_scene(document, cluster, recorder)))
+        stack.enter_context(_healed(cluster, recorder))
+        acting = stack.enter_context(account.acting_as(cluster, document.configuration.account, case))
+        _chaos(experiment, acting, recorder, control)
     return recorder.folder
 
 
@@ -90,8 +106,9 @@ def chaos_program() -> Path:
     return Path(sys.executable).with_name("chaos")
 
 
-def _chaos(experiment: Experiment, cluster: Cluster, case: Path, control: str | None) -> None:
+def _chaos(experiment: Experiment, cluster: Cluster, recorder: Recorder, control: str | None) -> None:
     """Runs the child to its end; a signal to us is passed on and its rollbacks are waited for."""
+    case = recorder.folder
     argv = [
         str(chaos_program()),
         "--no-version-check",
@@ -100,15 +117,15 @@ def _chaos(experiment: Experiment, cluster: Cluster, case: Path, control: str | 
         str(catalogue.SETTINGS),
         "run",
         "--journal-path",
-        str(case / "journal.json"),
+        os.devnull,  # the recording control writes it, step by step and without secrets
         str(experiment.path),
     ]
-    with (case / "chaos.log").open("ab") as log:
+    with open(case / "chaos.log", "ab", opener=_private) as log:  # Path.open takes no opener
         child = subprocess.Popen(
             argv,
             cwd=case,
-            env=environment(cluster, case) | {CONTROL: control or ""},
-            stdin=subprocess.DEVNULL,
+            env=environment(cluster, case) | {CONTROL: control or "", leash.LEASHED: "1"},
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C reaches it once, from us, not a second time from the terminal
@@ -122,6 +139,8 @@ def _chaos(experiment: Experiment, cluster: Cluster, case: Path, control: str | 
             except BaseException:
                 _end(child)
                 raise
+    if child.returncode < 0:
+        recorder.note(f"Chaos Toolkit was ended by signal {-child.returncode}: what is recorded ends there")
 
 
 @contextmanager
@@ -163,8 +182,25 @@ def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def _left_behind(cluster: Cluster, recorder: Recorder) -> None:
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)
+
+
+@contextmanager
+def _healed(cluster: Cluster, recorder: Recorder) -> Iterator[None]:
     """Undoes what the child did not, and says so: a case that had to be healed from outside was not whole."""
-    if Ledger.of(cluster.name).open():
-        for line in undo.heal(cluster.name):
-            recorder.note(f"healed after the experiment: {line}")
+    try:
+        yield
+    finally:
+        if any(not entry.fault.startswith(weaken.FAULT) for entry in Ledger.of(cluster.name).open()):
+            for line in undo.heal(cluster.name):
+                recorder.note(f"healed after the experiment: {line}")
+
+
+def _scene(document: documents.Document, cluster: Cluster, recorder: Recorder) -> Scene:
+    """Returns what is to be collected about a case."""
+    configuration = document.configuration
+    callers = Plan.model_validate(configuration.traffic).callers if configuration.traffic else {}
+    zones = sorted({call.zone for call in callers.values() if call.zone})
+    area = configuration.experiment.partition("/")[0]
+    return Scene(cluster, recorder, area, configuration.watch, zones, now()["wall"])

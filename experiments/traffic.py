@@ -100,8 +100,9 @@ class Traffic:
     def start(self) -> Self:
         """Starts every caller, side by side; an experiment without traffic starts none."""
         if self.plan:
-            zones = sorted({call.zone for call in self.plan.callers.values() if call.zone})
-            self._left = self.ledger.intend("callers", {"undo": "stop-callers", "zones": zones})
+            inside = {name: call.zone for name, call in self.plan.callers.items() if call.zone}
+            undo = {"undo": "stop-callers", "zones": sorted(set(inside.values())), "callers": inside}
+            self._left = self.ledger.intend("callers", undo | {"case": str(self.recorder.folder)})
             with ThreadPoolExecutor(len(self.plan.callers)) as pool:
                 for caller in [pool.submit(self._start_one, name) for name in self.plan.callers]:
                     caller.result()

@@ -1,15 +1,18 @@
-"""The undos that the ledger names, made to act. Every one may be repeated and then changes nothing."""
+"""The undos that the ledger names, made to act. Every one may be repeated and then changes nothing.
+
+Each acts as the account whose kind of fault it undoes: what may break a thing is what may put it back.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.errors import Problem
 from deploy.waiting import NotSo, eventually
-from experiments import pods
+from experiments import account, pods
 from experiments.drivers import docker_nodes
 from experiments.drivers.database import Database
 from experiments.drivers.injector import Replica, Switch
@@ -19,34 +22,41 @@ if TYPE_CHECKING:
     from deploy.cluster import Cluster
 
 CALLERS = "callers"
-ELECTION_S, DISCARD_S, REBUILD_S = 45.0, 120.0, 300.0
+ELECTION_S, DISCARD_S, REBUILD_S, FOLLOW_S, DELETED_S = 45.0, 120.0, 300.0, 240.0, 60.0
+LAST_ANSWER_S = 8.0
 STOP_CALLERS = Path(__file__).parent / "inside" / "stop_callers.sh"
 
 
-def drivers(name: str) -> Mapping[str, Driver]:
-    """Returns the driver of every undo for one cluster; the API server is asked only by those that need it."""
-    connected: list[Cluster] = []
+def drivers(name: str, stack: ExitStack) -> Mapping[str, Driver]:
+    """Returns the driver of every undo for one cluster; the API server is asked only by those that need it.
 
-    def cluster() -> Cluster:
+    Args:
+        name: of the cluster.
+        stack: closes what they open.
+    """
+    acting: dict[str, Cluster] = {}
+
+    def by(who: str) -> Cluster:
         from deploy.cluster import Cluster
 
-        if not connected:
-            connected.append(Cluster.connect(name))
-        return connected[0]
+        if who not in acting:
+            acting[who] = stack.enter_context(account.acting_as(Cluster.connect(name), who, "heal"))
+        return acting[who]
 
     return {
         "unpause-node": unpause_node,
-        "clear-fault": lambda undo: clear_fault(cluster(), undo),
-        "stop-callers": lambda undo: stop_callers(cluster(), undo),
-        "restore-object": lambda undo: restore_object(cluster(), undo),
-        "delete-object": lambda undo: delete_object(cluster(), undo),
-        "rebuild-database": lambda undo: rebuild_database(cluster(), undo),
+        "clear-fault": lambda undo: clear_fault(by(account.WORKLOAD), undo),
+        "stop-callers": lambda undo: stop_callers(by(account.OBSERVE), undo),
+        "restore-object": lambda undo: restore_object(by(account.WEAKEN), undo),
+        "delete-object": lambda undo: delete_object(by(account.WEAKEN), undo),
+        "rebuild-database": lambda undo: rebuild_database(by(account.DATA), undo),
     }
 
 
 def heal(name: str, fault: str | None = None) -> list[str]:
     """Undoes everything that is open in a cluster's ledger, or one fault; returns a line for each."""
-    return Ledger.of(name).heal(drivers(name), fault=fault)
+    with ExitStack() as stack:
+        return Ledger.of(name).heal(drivers(name, stack), fault=fault)
 
 
 def unpause_node(undo: Undo) -> str:
@@ -74,20 +84,42 @@ def stop_callers(cluster: Cluster, undo: Undo) -> str:
             if pod.running:
                 argv = ["sh", "-c", STOP_CALLERS.read_text()]
                 ended += int(cluster.exec(CALLERS, pod.name, argv, container="caller"))
-    return f"{ended} caller(s) ended"
+    return ", ".join([f"{ended} caller(s) ended", *samples_left(cluster, undo)])
+
+
+def samples_left(cluster: Cluster, undo: Undo) -> Iterator[str]:
+    """Brings the samples that a killed experiment left in its callers' pods into its record, if that is still there."""
+    from loadtests.run import PodCaller
+
+    for name, zone in undo.get("callers", {}).items():
+        out = Path(undo["case"]) / f"samples-{name}.ndjson"
+        if out.exists() or not out.parent.is_dir():
+            continue
+        try:
+            caller = PodCaller.left(cluster, zone, name)
+            if caller:
+                with suppress(Problem):  # killed as well: then what there is has no end line
+                    caller.await_end(LAST_ANSWER_S)
+                caller.fetch(out, whole=False)
+                yield f"samples of {name} fetched"
+        except Problem as problem:  # a record that is not whole must not keep the cluster from being healed
+            yield f"samples of {name} are lost: {problem.what}"
 
 
 def restore_object(cluster: Cluster, undo: Undo) -> str:
     """Makes an object be as it was written down, whether it was changed or deleted."""
-    from kubernetes.dynamic.exceptions import NotFoundError
-
     manifest = dict(undo["manifest"])
     name, namespace = manifest["metadata"]["name"], manifest["metadata"].get("namespace")
     resource = cluster.dynamic.resources.get(api_version=manifest["apiVersion"], kind=manifest["kind"])
     label = f"{manifest['kind']} {namespace}/{name}"
-    try:
-        live = resource.get(name=name, namespace=namespace).to_dict()
-    except NotFoundError:
+    # One that is still being deleted would take what is written to it along.
+    live = eventually(
+        lambda: _live(resource, name, namespace),
+        lambda live: live is None or not live["metadata"].get("deletionTimestamp"),
+        within_s=DELETED_S,
+        what=f"{label} to be gone or to stay",
+    )
+    if live is None:
         resource.create(body=manifest, namespace=namespace)
         return f"{label} made again"
     if essence(live) == manifest:
@@ -95,6 +127,15 @@ def restore_object(cluster: Cluster, undo: Undo) -> str:
     manifest["metadata"] = manifest["metadata"] | {"resourceVersion": live["metadata"]["resourceVersion"]}
     resource.replace(body=manifest, name=name, namespace=namespace)
     return f"{label} restored"
+
+
+def _live(resource: Any, name: str, namespace: str | None) -> dict[str, Any] | None:
+    from kubernetes.dynamic.exceptions import NotFoundError
+
+    try:
+        return dict(resource.get(name=name, namespace=namespace).to_dict())
+    except NotFoundError:
+        return None
 
 
 def delete_object(cluster: Cluster, undo: Undo) -> str:
@@ -114,7 +155,7 @@ def rebuild_database(cluster: Cluster, undo: Undo) -> str:
     """Brings a database back from its repository, unless it still stands, or stands again, with its own data.
 
     Half a destruction is finished first: members with data and Patroni's memory of members without would wait for
-    each other.
+    each other. It is over when every member follows, those too that lost a part of their data.
     """
     database = Database(cluster, str(undo["namespace"]), str(undo["name"]))
     label = f"database {undo['namespace']}/{undo['name']}"
@@ -125,14 +166,35 @@ def rebuild_database(cluster: Cluster, undo: Undo) -> str:
         except Problem:
             return False
 
-    with suppress(NotSo):  # an election, or a connection that was lost, must not cost a database its life
+    told = f"{label} stands with its own data"
+    try:  # an election, or a connection that was lost, must not cost a database its life
         eventually(stands, bool, within_s=ELECTION_S, every_s=2, what=f"{label} to answer")
         restore_object(cluster, undo)
-        return f"{label} stands with its own data"
-    database.discard(DISCARD_S)
-    restore_object(cluster, undo)
-    eventually(stands, bool, within_s=REBUILD_S, every_s=2, what=f"{label} to come back from its repository")
-    return f"{label} restored from its repository"
+    except NotSo:
+        database.discard(DISCARD_S)
+        restore_object(cluster, undo)
+        eventually(stands, bool, within_s=REBUILD_S, every_s=2, what=f"{label} to come back from its repository")
+        told = f"{label} restored from its repository"
+    renewed = _complete(database, label)
+    return f"{told}, {', '.join(renewed)} copied anew" if renewed else told
+
+
+def _complete(database: Database, label: str) -> list[str]:
+    """Waits until every member follows; one that does not by itself gets a new volume. Returns the names of those."""
+
+    def all_follow(within_s: float) -> None:
+        wanted = f"every member of {label} to follow"
+        eventually(database.behind, lambda names: not names, within_s=within_s, every_s=2, what=wanted)
+
+    try:
+        all_follow(FOLLOW_S)
+    except NotSo:
+        behind = database.behind()
+        for name in behind:
+            database.renew(name)
+        all_follow(REBUILD_S)
+        return behind
+    return []
 
 
 SERVERS_OWN = (

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from reports.surroundings import Attainability, Baseline, Collected, WatcherDied, Weakening
 from reports.traces import Trace, TraceSearch
 
 
@@ -215,16 +216,6 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class WatcherDied:
-    """Who watched stopped before the experiment ended: what it did not see afterwards may have happened."""
-
-    kind: Literal["watcher.died"]
-    t: float
-    watcher: str
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Note:
     """Something worth telling the reader."""
 
@@ -259,6 +250,10 @@ type Known = (
     | RecoveryPoint
     | RowsRead
     | Alert
+    | Weakening
+    | Attainability
+    | Collected
+    | Baseline
     | WatcherDied
     | Note
 )

@@ -14,7 +14,7 @@ def _flat(raw: Any) -> Any:
         return raw
     activity = raw["activity"]
     return {
-        **{key: raw[key] for key in ("status", "output", "tolerance_met") if key in raw},
+        **{key: raw[key] for key in ("status", "output", "tolerance_met", "duration") if key in raw},
         "exception": raw.get("exception") or (),
         "name": activity.get("name") or "?",
         "type": activity.get("type") or "?",
@@ -23,7 +23,7 @@ def _flat(raw: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """One entry of the journal's `run`, `rollbacks` or `probes`."""
+    """One entry of the journal's `run`, `rollbacks` or `probes`; `duration` in seconds."""
 
     name: str
     type: str
@@ -31,6 +31,7 @@ class Activity:
     output: Any = None
     exception: tuple[str, ...] = ()
     tolerance_met: bool | None = None
+    duration: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Relation = Literal["<", "<=", ">=", "==", "~"]
 
-# JSON has no infinity: "not seen to end" is written as null.
+# JSON has no infinity: "not seen to end" is written, and read, as null.
 Bound = Annotated[
-    float, PlainSerializer(lambda value: value if math.isfinite(value) else None, return_type=float | None)
+    float,
+    BeforeValidator(lambda value: math.inf if value is None else value),
+    PlainSerializer(lambda value: value if math.isfinite(value) else None, return_type=float | None),
 ]
 
 

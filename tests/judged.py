@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from experiments import runner
+from reports.baseline import Calm, baseline
 from reports.judge import judge_case
 from reports.model import Outcome, Verdict, figure
 from reports.record import read_case
@@ -60,6 +61,13 @@ class Judged:
             )
         if verdict.outcome is not Outcome.FAILED:
             pytest.fail(self._told(verdict), pytrace=False)
+
+    def quiet(self) -> None:
+        """Passes if nothing fired while nothing was broken; a suite that fires then cannot be believed otherwise."""
+        found = baseline(read_case(self.folder))
+        print(found.reason)
+        if found.calm is not Calm.QUIET:
+            pytest.fail(f"{found.reason}\nsee: {self.folder}", pytrace=False)
 
     @staticmethod
     def _figure(verdict: Verdict) -> str:

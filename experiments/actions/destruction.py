@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from deploy.errors import Problem
-from deploy.files import replace_text
 from deploy.waiting import NotSo, eventually, pause
 from experiments import session
 from experiments.actions.fault import inject, prove
@@ -182,6 +181,6 @@ def record_rows(database: Database, name: str, table: str) -> int:
     recorder, lo = session.current().recorder, time.monotonic()
     rows = database.rows(table)
     text = "".join(f"{row} {made:.3f}\n" for row, made in rows.items())
-    replace_text(recorder.folder / f"{name}.rows", text, mode=0o600)
+    recorder.write(f"{name}.rows", text)
     recorder.event("rows_read", rows=name, lo=lo, hi=time.monotonic(), count=len(rows))
     return len(rows)

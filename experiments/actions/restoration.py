@@ -102,8 +102,8 @@ def await_members(within_s: float) -> dict[str, Any]:
     watcher = running.ready[lost.database.namespace]
     wanted = watcher.desired[lost.database.name]
     eventually(
-        lambda: (watcher.counts()[lost.database.name].ready, lost.database.streaming()),
-        lambda seen: seen[0] >= wanted and seen[1] >= wanted - 1,
+        lambda: (watcher.counts()[lost.database.name].ready, lost.database.behind()),
+        lambda seen: seen[0] >= wanted and not seen[1],
         within_s=within_s,
         every_s=1,
         what="every member to be ready and to stream",

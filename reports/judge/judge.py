@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from reports.judge import statistics
+from reports.judge.attainability import weighed
 from reports.judge.preconditions import Finding, aftermath, findings
 from reports.judge.registry import STATISTICS, Inconclusive, Measurement, Statistic
 from reports.model import Interval, Outcome, Parameters, Relation, Target, Verdict, compose, figure
@@ -98,6 +99,7 @@ def _measured(record: CaseRecord, target: Target[Parameters], statistic: Statist
         reason = "; ".join(broken.reason for broken in measurement.broken)
     if outcome is Outcome.PASSED and (later := aftermath(record)):
         outcome, reason, fix = later[0].outcome, f"{later[0].reason}; {reason}", later[0].fix
+    outcome, reason, fix = weighed(record, target.id, outcome, reason, fix)
     return _of(
         record,
         target,

@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from reports.events import FaultIntent, FaultProof, FaultStarted, Pressure, WatcherDied
+from reports.events import FaultIntent, FaultProof, FaultStarted, Pressure
 from reports.journal import Journal
+from reports.judge.attainability import best, not_injected, out_of_reach
 from reports.judge.faults import all_windows, cut_zones, fault_windows, unhealed, witnesses
 from reports.judge.registry import Inconclusive, Statistic
 from reports.judge.steady import method_misses, missed
 from reports.model import CallerParameters, Outcome, Parameters, Target
 from reports.record import SLACK_S, Caller, CaseRecord
+from reports.surroundings import WatcherDied, Weakening
 
 # A request that goes out late sees late: its lag is the resolution of the figure. For a target in seconds a hundredth
 # of the limit is good enough; for anything else (ms, %, counts) a quarter of a second is.
@@ -42,6 +44,8 @@ type Check = Callable[[CaseRecord, Target[Parameters], Statistic], Iterator[Find
 
 def findings(record: CaseRecord, target: Target[Parameters], statistic: Statistic) -> tuple[Finding, ...]:
     """Every reason why this record must not be measured; none means that a figure can be believed."""
+    if not_injected(record) and (told := out_of_reach(record, target.id)):
+        return (_inconclusive(f"not attainable, so nothing was injected: {best(told)}", told.fix),)
     return tuple(finding for check in CHECKS for finding in check(record, target, statistic))
 
 
@@ -178,6 +182,15 @@ def faults_healed(record: CaseRecord, _target: Target[Parameters], _statistic: S
             yield _inconclusive(f"not healed: rollback {activity.name} {activity.status}", "make heal")
 
 
+def weakening_stood(record: CaseRecord, _target: Target[Parameters], _statistic: Statistic) -> Iterator[Finding]:
+    """What a negative control takes away was still away at the end: else it says nothing of the check."""
+    for place in sorted({place for event in record.of(Weakening) for place in event.undone}):
+        yield _inconclusive(
+            f"the negative control did not stand until the end: {place}",
+            "run it again, and deploy nothing meanwhile",
+        )
+
+
 def callers_kept_pace(record: CaseRecord, target: Target[Parameters], statistic: Statistic) -> Iterator[Finding]:
     """Callers that must be there are, sent what they planned, and sent it in time."""
     if not isinstance(target.parameters, CallerParameters):
@@ -276,6 +289,7 @@ CHECKS: tuple[Check, ...] = (
     one_fault_at_a_time,
     watched_to_the_end,
     faults_healed,
+    weakening_stood,
     callers_kept_pace,
     users_were_there,
     machine_was_free,

@@ -107,6 +107,15 @@ def test_a_configuration_that_runs_while_it_is_loaded_is_refused(tmp_path: Any, 
     refuse(tmp_path, bad, "a document holds constants")
 
 
+@pytest.mark.parametrize("account", ["cluster-admin", "", None])
+def test_an_experiment_acts_as_an_account_that_there_is(tmp_path: Any, good: Any, account: Any) -> None:
+    bad = copy.deepcopy(good)
+    bad["configuration"]["account"] = account
+    refuse(tmp_path, bad, "configuration.account")
+    del bad["configuration"]["account"]
+    refuse(tmp_path, bad, "configuration.account")
+
+
 def test_a_control_from_elsewhere_is_refused(tmp_path: Any, good: Any) -> None:
     bad = copy.deepcopy(good)
     bad["controls"][0]["provider"]["module"] = "chaosaddons.controls.safeguards"

@@ -67,6 +67,19 @@ def test_nodes_are_thawed_first_and_without_the_api_server(ledger: Any) -> None:
     assert [entry.fault for entry in ledger.open()] == ["budget is gone"]
 
 
+def test_a_database_is_rebuilt_after_its_keys_are_back(ledger: Any) -> None:
+    order: list[str] = []
+    ledger.intend("the key is gone", {"undo": "restore-object", "manifest": {}})
+    ledger.intend("the database is gone", {"undo": "rebuild-database", "namespace": "data", "name": "postgres"})
+
+    def undo(entry: Any) -> str:
+        order.append(entry["undo"])
+        return "done"
+
+    ledger.heal({"restore-object": undo, "rebuild-database": undo})
+    assert order == ["restore-object", "rebuild-database"]
+
+
 @pytest.mark.parametrize("cut", range(1, 60, 7))
 def test_a_line_torn_by_a_crash_is_skipped_and_the_next_one_is_whole(ledger: Any, cut: Any) -> None:
     ledger.intend("first", {"undo": "unpause-node", "node": "w1"})

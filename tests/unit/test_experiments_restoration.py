@@ -175,6 +175,9 @@ class Fallen:
         self.done.append("discarded")
         self.found = ["7"]
 
+    def behind(self) -> list[str]:
+        return []
+
 
 @pytest.mark.parametrize(
     ("found", "done"),

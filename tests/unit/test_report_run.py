@@ -56,6 +56,7 @@ def test_a_green_run(run: Path) -> None:
     assert {path.name for path in run.iterdir() if path.is_file()} == {
         "results.json",
         "junit.xml",
+        "metrics.prom",
         "summary.md",
         "report.html",
     }
@@ -195,7 +196,7 @@ def test_junit_has_failures_and_typed_errors(run: Path) -> None:
     }
     assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("4", "2", "2")
     properties = {p.get("name"): p.get("value") for p in next(root.iter("properties"))}
-    assert properties == {"target": "ha.pdb", "measured": "55.6 %", "allowed": ">= 66 %"}
+    assert properties == {"target": "ha.pdb", "measured": "55.6 %", "allowed": ">= 66 %", "margin": "-10.4 %"}
 
 
 def evil_run(run: Path) -> Any:
@@ -268,8 +269,8 @@ def test_the_page_says_what_counts(run: Path) -> None:
     words = (
         "Circuit breaker ejection: &lt; 60s",
         "mesh.mtls survived",
-        "limit 60 s",
-        "Ejections: 3 of 3 clients",
+        "60 s after the fault began, the limit of mesh.ejection",
+        "ejected app-0 at 1.5 to 2.0 s",
         "35.3 %",
     )
     assert [word for word in words if word not in text] == []
