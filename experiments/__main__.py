@@ -25,9 +25,12 @@ def main(argv: list[str] | None = None) -> int:
     start.add_argument("name", metavar="E")
     start.add_argument("--control", help="a negative control: the same with a protection taken away")
     start.add_argument("--run-dir", type=Path, help="folder of the run; default reports/runs/<now>")
+    start.add_argument("--no-judge", action="store_true", help="record only")
     gate = commands.add_parser("gate", help="all experiments and negative controls, with the gate's exit code")
     gate.add_argument("--images", default="auto", choices=("auto", "pull", "build"), help="where images come from")
     gate.add_argument("--run-dir", type=Path, help="folder of the run; default reports/runs/<now>")
+    gate.add_argument("--at-once", type=int, default=2, choices=range(1, 5), help="how many may share time; default 2")
+    gate.add_argument("--plan", action="store_true", help="prints what would run when, and runs nothing")
     heal = commands.add_parser("heal", help="undoes everything that an experiment left behind; may be repeated")
     heal.add_argument("--cluster", help="default: RESILIENCE_CLUSTER, or resilience")
     try:
@@ -80,13 +83,14 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from deploy.cluster import Cluster
-    from experiments import environment, gate
+    from experiments import gate
     from experiments.record import new_run_folder
-    from experiments.runner import run
+    from experiments.runner import interruptible, run
 
-    cluster, run_dir = Cluster.connect(), options.run_dir or new_run_folder()
-    folder = run(options.name, run_dir, options.control, cluster)
-    environment.write(run_dir, cluster)
+    with interruptible():
+        folder = run(options.name, options.run_dir or new_run_folder(), options.control, Cluster.connect())
+    if options.no_judge:
+        return 0
     return gate.judge(folder.parent)
 
 
@@ -94,7 +98,9 @@ def _gate(options: argparse.Namespace) -> int:
     from experiments import gate
     from experiments.record import new_run_folder
 
-    return gate.run(options.run_dir or new_run_folder(), options.images)
+    if options.plan:
+        return gate.show_plan(options.at_once)
+    return gate.run(options.run_dir or new_run_folder(), options.images, options.at_once)
 
 
 def _heal(options: argparse.Namespace) -> int:

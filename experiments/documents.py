@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from deploy.errors import Problem
 from deploy.suite_access import accounts
+from experiments.radius import Radius
 
 ALLOWED_MODULES = re.compile(r"^(experiments\.(actions|probes)\.[a-z_]+|chaosk8s(\.[a-z_]+)*)$")
 CONTROL_MODULES = re.compile(r"^experiments\.controls\.[a-z_]+$")
@@ -145,6 +146,7 @@ class Configuration(BaseModel):
     model_config = ConfigDict(extra="allow")
     experiment: str
     account: Annotated[str, AfterValidator(_account)]  # the kind of fault: whom the experiment acts as
+    blast_radius: Radius
     watch: dict[str, list[str]] = Field(default_factory=dict)
     traffic: dict[str, Any] | None = None
 
@@ -185,6 +187,12 @@ def load(source: Path | str, name: str) -> Document:
     if wrong:
         raise Problem(f"{source} is not an experiment that may be run", why="\n".join(wrong), fix="mend the document")
     return document
+
+
+def bounds_s(document: Document) -> float:
+    """Returns how long the method may take, in seconds: the sum of its bounds."""
+    arguments = [item for activity in document.method for item in activity.provider.arguments.items()]
+    return sum(float(value) for key, value in arguments if BOUNDS.match(key))
 
 
 def _misuse(document: Document, name: str) -> Iterator[str]:

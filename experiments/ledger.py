@@ -3,6 +3,8 @@
 An undo is data, never code: `{"undo": "unpause-node", "node": …}`. The file outlives every process of the suite, so
 that `python -m experiments heal` works after a kill -9, as often as it is asked. A line that was torn by a crash was
 never followed by its injection (the write is fsynced first), so it can be skipped.
+
+Cases may run side by side. Each entry says whose it is; a case looks at its own, and at those of nobody who still runs.
 """
 
 from __future__ import annotations
@@ -17,36 +19,44 @@ from typing import Any
 
 from deploy import paths
 from deploy.errors import Problem
+from experiments import running
 from experiments.record import append_line, now, read_lines
 
 type Undo = Mapping[str, Any]
 type Driver = Callable[[Undo], str]
 
-# Node faults first: while a zone is frozen the cluster may not be able to undo anything else.
-NODE_UNDOS = frozenset({"unpause-node"})
+# Node faults first: while a zone is frozen the cluster may not be able to undo anything else. A database last: the
+# keys and settings that a negative control took away must be back before it asks its repository.
+FIRST_UNDOS, LAST_UNDOS = frozenset({"unpause-node"}), frozenset({"rebuild-database"})
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An intent: which fault, and how it is undone."""
+    """An intent: which fault, how it is undone, and the run that it belongs to."""
 
     id: str
     fault: str
     undo: Undo
+    run: str = ""
 
 
 class Ledger:
-    """The intents of one cluster, as an append-only file."""
+    """The intents of one cluster, as an append-only file.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Attributes:
+        path: of the file.
+        cluster: its name; says where running cases are found.
+    """
+
+    def __init__(self, path: Path, cluster: str = "") -> None:
+        self.path, self.cluster = path, cluster
 
     @classmethod
     def of(cls, cluster: str) -> Ledger:
         """Returns the ledger of a cluster; its folder is made when missing."""
         folder = paths.state(cluster)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return cls(folder / "ledger.ndjson")
+        return cls(folder / "ledger.ndjson", cluster)
 
     def intend(self, fault: str, undo: Undo) -> Entry:
         """Writes down how a fault will be undone; on disk when it returns.
@@ -55,8 +65,9 @@ class Ledger:
             Problem: the undo is not one that heal knows.
         """
         known(undo)
-        entry = Entry(uuid.uuid4().hex, fault, dict(undo))
-        append_line(self.path, {"op": "intend", "id": entry.id, "fault": fault, "undo": entry.undo, **now()})
+        entry = Entry(uuid.uuid4().hex, fault, dict(undo), running.this())
+        line = {"op": "intend", "id": entry.id, "fault": fault, "undo": entry.undo, "run": entry.run}
+        append_line(self.path, line | now())
         return entry
 
     def done(self, entry_id: str) -> None:
@@ -68,10 +79,19 @@ class Ledger:
         entries: dict[str, Entry] = {}
         for line in read_lines(self.path):
             if line.get("op") == "intend" and isinstance(line.get("undo"), dict):
-                entries[line["id"]] = Entry(line["id"], str(line.get("fault", "")), line["undo"])
+                run = str(line.get("run", ""))
+                entries[line["id"]] = Entry(line["id"], str(line.get("fault", "")), line["undo"], run)
             elif line.get("op") == "done":
                 entries.pop(line.get("id", ""), None)
         return list(entries.values())
+
+    def own(self, fault: str | None = None) -> list[Entry]:
+        """Returns what this run has open, or what it has open of one fault."""
+        return [entry for entry in self.open() if entry.run == running.this() and fault in (None, entry.fault)]
+
+    def abandoned(self) -> list[Entry]:
+        """Returns what is open and belongs to no run that has a process left."""
+        return [entry for entry in self.open() if not running.lives(self.cluster, entry.run)]
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -80,8 +100,8 @@ class Ledger:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def heal(self, drivers: Mapping[str, Driver], *, fault: str | None = None) -> list[str]:
-        """Undoes everything open (or one fault's entries): node faults first, then the newest first.
+    def heal(self, drivers: Mapping[str, Driver], *, abandoned: bool = False) -> list[str]:
+        """Undoes everything open, or what is abandoned: node faults first, databases last, else the newest first.
 
         One undo that fails does not keep the others from being tried; it stays open for the next heal.
 
@@ -91,15 +111,25 @@ class Ledger:
         Raises:
             Problem: at the end, when something could not be undone.
         """
-        lines, failures = [], []
         with self.locked():
-            entries = [entry for entry in reversed(self.open()) if fault in (None, entry.fault)]
-            for entry in sorted(entries, key=lambda entry: entry.undo.get("undo") not in NODE_UNDOS):
-                try:
-                    lines.append(f"{entry.fault}: {drivers[known(entry.undo)](entry.undo)}")
-                    self.done(entry.id)
-                except Exception as error:  # noqa: BLE001 - the rest must still be healed; told at the end
-                    failures.append(f"{entry.fault} ({entry.undo.get('undo')}): {error}")
+            return self._undo(drivers, self.abandoned() if abandoned else self.open())
+
+    def heal_own(self, drivers: Mapping[str, Driver], fault: str | None = None) -> list[str]:
+        """Undoes what this run has open, or what it has open of one fault, as `heal` does.
+
+        Nobody else touches that, so nobody is waited for: another run's database may take minutes to come back.
+        """
+        return self._undo(drivers, self.own(fault))
+
+    def _undo(self, drivers: Mapping[str, Driver], entries: list[Entry]) -> list[str]:
+        lines, failures = [], []
+        newest_first = list(reversed(entries))
+        for entry in sorted(newest_first, key=_rank):
+            try:
+                lines.append(f"{entry.fault}: {drivers[known(entry.undo)](entry.undo)}")
+                self.done(entry.id)
+            except Exception as error:  # noqa: BLE001 - the rest must still be healed; told at the end
+                failures.append(f"{entry.fault} ({entry.undo.get('undo')}): {error}")
         if failures:
             raise Problem(
                 f"{len(failures)} fault(s) could not be undone",
@@ -107,6 +137,11 @@ class Ledger:
                 fix="mend what is named above and run `python -m experiments heal` again, or delete the cluster",
             )
         return lines
+
+
+def _rank(entry: Entry) -> int:
+    name = entry.undo.get("undo")
+    return 0 if name in FIRST_UNDOS else 2 if name in LAST_UNDOS else 1
 
 
 KNOWN_UNDOS = frozenset(

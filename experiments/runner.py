@@ -12,7 +12,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -20,10 +21,15 @@ from types import FrameType
 from deploy.cluster import Cluster
 from deploy.errors import Problem
 from deploy.paths import ROOT
-from experiments import account, catalogue, documents, guard, plan, undo, weaken
+from experiments import account, baseline, cases, catalogue, documents, guard, leash, plan, running, undo, weaken
 from experiments.catalogue import Experiment
+from experiments.collect import collected
+from experiments.collect.scene import Scene
+from experiments.documents import Document
+from experiments.environment import write as write_environment
 from experiments.ledger import Ledger
-from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, now
+from experiments.record import CASE_DIR, CLUSTER, CONTROL, Recorder, case_name, now
+from experiments.traffic import Plan
 
 ROLLBACKS_S = 90.0
 RUN_S_MAX = 1800.0
@@ -42,7 +48,7 @@ def environment(cluster: Cluster, case: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "KUBECONFIG": str(cluster.kubeconfig),
         "KUBERNETES_CONTEXT": cluster.context,
-        "RESILIENCE_CLUSTER": cluster.name,
+        CLUSTER: cluster.name,
         "RESILIENCE_KUBECONFIG": str(cluster.kubeconfig),
         "RESILIENCE_CONTEXT": cluster.context,
         CASE_DIR: str(case),
@@ -68,10 +74,18 @@ def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster |
             fix=f"one of: {', '.join(experiment.controls) or 'none'}",
         )
     cluster = cluster or Cluster.connect()
-    undo.heal(cluster.name)
+    undo.heal(cluster.name, abandoned=True)
     guard.pin(cluster)
     guard.permit(cluster)
-    recorder = Recorder(run_dir.resolve() / case_name(experiment.name, control))
+    write_environment(run_dir.resolve(), cluster)
+    with running.begun(cluster.name, case_name(experiment.name, control), cases.radius(experiment, control)) as lock:
+        return _record(experiment, document, run_dir, control, cluster, lock)
+
+
+def _record(
+    experiment: Experiment, document: Document, run_dir: Path, control: str | None, cluster: Cluster, lock: int
+) -> Path:
+    recorder = Recorder(run_dir.resolve() / case_name(experiment.name, control), cluster.name)
     recorder.describe(
         case=recorder.folder.name,
         experiment=experiment.name,
@@ -80,19 +94,19 @@ def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster |
         description=document.description,
         started=now(),
     )
-    try:
+    with ExitStack() as stack:  # left from the innermost to the outermost, whatever happens in it
+        case = recorder.folder.name
+        stack.callback(recorder.close)
         if plan.recorded(experiment, document, control, cluster, recorder):
             return recorder.folder
-        with ExitStack() as stack:
-            case = recorder.folder.name
-            if control:
-                weakening = stack.enter_context(account.acting_as(cluster, account.WEAKEN, case))
-                stack.enter_context(weaken.weakened(weakening, experiment.control_file(control)))
-            acting = stack.enter_context(account.acting_as(cluster, document.configuration.account, case))
-            _chaos(experiment, acting, recorder.folder, control)
-    finally:
-        _left_behind(cluster, recorder)
-        recorder.describe(ended=now())
+        stack.enter_context(baseline.kept(cluster, recorder))
+        if control:
+            weakening = stack.enter_context(account.acting_as(cluster, account.WEAKEN, case))
+            stack.enter_context(weaken.weakened(weakening, experiment.control_file(control), recorder))
+        stack.enter_context(collected(_scene(document, cluster, recorder)))
+        stack.enter_context(_healed(cluster, recorder))
+        acting = stack.enter_context(account.acting_as(cluster, document.configuration.account, case))
+        _chaos(experiment, acting, recorder, control, lock)
     return recorder.folder
 
 
@@ -101,8 +115,12 @@ def chaos_program() -> Path:
     return Path(sys.executable).with_name("chaos")
 
 
-def _chaos(experiment: Experiment, cluster: Cluster, case: Path, control: str | None) -> None:
-    """Runs the child to its end; a signal to us is passed on and its rollbacks are waited for."""
+def _chaos(experiment: Experiment, cluster: Cluster, recorder: Recorder, control: str | None, lock: int) -> None:
+    """Runs the child to its end; a signal to us is passed on and its rollbacks are waited for.
+
+    The child holds on to the lock that says that the case runs: it may outlive us.
+    """
+    case = recorder.folder
     argv = [
         str(chaos_program()),
         "--no-version-check",
@@ -111,32 +129,35 @@ def _chaos(experiment: Experiment, cluster: Cluster, case: Path, control: str | 
         str(catalogue.SETTINGS),
         "run",
         "--journal-path",
-        str(case / "journal.json"),
+        os.devnull,  # the recording control writes it, step by step and without secrets
         str(experiment.path),
     ]
-    with (case / "chaos.log").open("ab") as log:
+    with open(case / "chaos.log", "ab", opener=_private) as log:  # Path.open takes no opener
         child = subprocess.Popen(
             argv,
             cwd=case,
-            env=environment(cluster, case) | {CONTROL: control or ""},
-            stdin=subprocess.DEVNULL,
+            env=environment(cluster, case) | {CONTROL: control or "", leash.LEASHED: "1"},
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
+            pass_fds=[lock],
             start_new_session=True,  # Ctrl-C reaches it once, from us, not a second time from the terminal
         )
-        with _interruptible():
+        with interruptible():
             try:
                 child.wait(RUN_S_MAX)
             except subprocess.TimeoutExpired as error:
-                _end(child)
+                end([child], ROLLBACKS_S)
                 raise Problem(f"{experiment.name} did not end within {RUN_S_MAX:g} s", fix=f"see {log.name}") from error
             except BaseException:
-                _end(child)
+                end([child], ROLLBACKS_S)
                 raise
+    if child.returncode < 0:
+        recorder.note(f"Chaos Toolkit was ended by signal {-child.returncode}: what is recorded ends there")
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Makes SIGTERM behave like Ctrl-C for the time of the block, where we own the main thread."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -153,16 +174,19 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Asks the child to stop, gives its rollbacks time, and kills it only then; a second Ctrl-C changes nothing."""
+def end(children: Sequence[subprocess.Popen[bytes]], within_s: float) -> None:
+    """Asks processes to stop, gives them time, and kills them only then; a second Ctrl-C changes nothing."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN) if _in_main_thread() else None
+    last = time.monotonic() + within_s
     try:
-        child.send_signal(signal.SIGTERM)
-        try:
-            child.wait(ROLLBACKS_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait(10)
+        for child in children:
+            child.send_signal(signal.SIGTERM)
+        for child in children:
+            try:
+                child.wait(max(0.0, last - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait(10)
     finally:
         if before is not None:
             signal.signal(signal.SIGINT, before)
@@ -174,8 +198,25 @@ def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def _left_behind(cluster: Cluster, recorder: Recorder) -> None:
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)
+
+
+@contextmanager
+def _healed(cluster: Cluster, recorder: Recorder) -> Iterator[None]:
     """Undoes what the child did not, and says so: a case that had to be healed from outside was not whole."""
-    if Ledger.of(cluster.name).open():
-        for line in undo.heal(cluster.name):
-            recorder.note(f"healed after the experiment: {line}")
+    try:
+        yield
+    finally:
+        if any(not entry.fault.startswith(weaken.FAULT) for entry in Ledger.of(cluster.name).own()):
+            for line in undo.heal_own(cluster.name):
+                recorder.note(f"healed after the experiment: {line}")
+
+
+def _scene(document: Document, cluster: Cluster, recorder: Recorder) -> Scene:
+    """Returns what is to be collected about a case."""
+    configuration = document.configuration
+    callers = Plan.model_validate(configuration.traffic).callers if configuration.traffic else {}
+    zones = sorted({call.zone for call in callers.values() if call.zone})
+    area = configuration.experiment.partition("/")[0]
+    return Scene(cluster, recorder, area, configuration.watch, zones, now()["wall"])

@@ -5,7 +5,7 @@ Each acts as the account whose kind of fault it undoes: what may break a thing i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from deploy.cluster import Cluster
 
 CALLERS = "callers"
-ELECTION_S, DISCARD_S, REBUILD_S = 45.0, 120.0, 300.0
+ELECTION_S, DISCARD_S, REBUILD_S, FOLLOW_S, DELETED_S = 45.0, 120.0, 300.0, 240.0, 60.0
+LAST_ANSWER_S = 8.0
 STOP_CALLERS = Path(__file__).parent / "inside" / "stop_callers.sh"
 
 
@@ -52,10 +53,16 @@ def drivers(name: str, stack: ExitStack) -> Mapping[str, Driver]:
     }
 
 
-def heal(name: str, fault: str | None = None) -> list[str]:
-    """Undoes everything that is open in a cluster's ledger, or one fault; returns a line for each."""
+def heal(name: str, *, abandoned: bool = False) -> list[str]:
+    """Undoes what is open in a cluster's ledger, or what no running case has open; returns a line for each."""
     with ExitStack() as stack:
-        return Ledger.of(name).heal(drivers(name, stack), fault=fault)
+        return Ledger.of(name).heal(drivers(name, stack), abandoned=abandoned)
+
+
+def heal_own(name: str, fault: str | None = None) -> list[str]:
+    """Undoes what this run has open, or what it has open of one fault; returns a line for each."""
+    with ExitStack() as stack:
+        return Ledger.of(name).heal_own(drivers(name, stack), fault)
 
 
 def unpause_node(undo: Undo) -> str:
@@ -76,27 +83,49 @@ def clear_fault(cluster: Cluster, undo: Undo) -> str:
 
 
 def stop_callers(cluster: Cluster, undo: Undo) -> str:
-    """Ends the open-loop callers in the caller's pods; those on this host end with the experiment that started them."""
+    """Ends the open-loop callers of a run in the caller's pods; those on this host end with whoever started them."""
     ended = 0
     for zone in undo["zones"]:
         for pod in pods.find(cluster, CALLERS, f"app=caller-{zone}"):
             if pod.running:
-                argv = ["sh", "-c", STOP_CALLERS.read_text()]
+                argv = ["sh", "-c", STOP_CALLERS.read_text(), str(undo.get("run", ""))]
                 ended += int(cluster.exec(CALLERS, pod.name, argv, container="caller"))
-    return f"{ended} caller(s) ended"
+    return ", ".join([f"{ended} caller(s) ended", *samples_left(cluster, undo)])
+
+
+def samples_left(cluster: Cluster, undo: Undo) -> Iterator[str]:
+    """Brings the samples that a killed experiment left in its callers' pods into its record, if that is still there."""
+    from loadtests.run import PodCaller
+
+    for name, zone in undo.get("callers", {}).items():
+        out = Path(undo["case"]) / f"samples-{name}.ndjson"
+        if out.exists() or not out.parent.is_dir():
+            continue
+        try:
+            caller = PodCaller.left(cluster, zone, str(undo["run"]), name)
+            if caller:
+                with suppress(Problem):  # killed as well: then what there is has no end line
+                    caller.await_end(LAST_ANSWER_S)
+                caller.fetch(out, whole=False)
+                yield f"samples of {name} fetched"
+        except Problem as problem:  # a record that is not whole must not keep the cluster from being healed
+            yield f"samples of {name} are lost: {problem.what}"
 
 
 def restore_object(cluster: Cluster, undo: Undo) -> str:
     """Makes an object be as it was written down, whether it was changed or deleted."""
-    from kubernetes.dynamic.exceptions import NotFoundError
-
     manifest = dict(undo["manifest"])
     name, namespace = manifest["metadata"]["name"], manifest["metadata"].get("namespace")
     resource = cluster.dynamic.resources.get(api_version=manifest["apiVersion"], kind=manifest["kind"])
     label = f"{manifest['kind']} {namespace}/{name}"
-    try:
-        live = resource.get(name=name, namespace=namespace).to_dict()
-    except NotFoundError:
+    # One that is still being deleted would take what is written to it along.
+    live = eventually(
+        lambda: _live(resource, name, namespace),
+        lambda live: live is None or not live["metadata"].get("deletionTimestamp"),
+        within_s=DELETED_S,
+        what=f"{label} to be gone or to stay",
+    )
+    if live is None:
         resource.create(body=manifest, namespace=namespace)
         return f"{label} made again"
     if essence(live) == manifest:
@@ -104,6 +133,15 @@ def restore_object(cluster: Cluster, undo: Undo) -> str:
     manifest["metadata"] = manifest["metadata"] | {"resourceVersion": live["metadata"]["resourceVersion"]}
     resource.replace(body=manifest, name=name, namespace=namespace)
     return f"{label} restored"
+
+
+def _live(resource: Any, name: str, namespace: str | None) -> dict[str, Any] | None:
+    from kubernetes.dynamic.exceptions import NotFoundError
+
+    try:
+        return dict(resource.get(name=name, namespace=namespace).to_dict())
+    except NotFoundError:
+        return None
 
 
 def delete_object(cluster: Cluster, undo: Undo) -> str:
@@ -123,7 +161,7 @@ def rebuild_database(cluster: Cluster, undo: Undo) -> str:
     """Brings a database back from its repository, unless it still stands, or stands again, with its own data.
 
     Half a destruction is finished first: members with data and Patroni's memory of members without would wait for
-    each other.
+    each other. It is over when every member follows, those too that lost a part of their data.
     """
     database = Database(cluster, str(undo["namespace"]), str(undo["name"]))
     label = f"database {undo['namespace']}/{undo['name']}"
@@ -134,14 +172,35 @@ def rebuild_database(cluster: Cluster, undo: Undo) -> str:
         except Problem:
             return False
 
-    with suppress(NotSo):  # an election, or a connection that was lost, must not cost a database its life
+    told = f"{label} stands with its own data"
+    try:  # an election, or a connection that was lost, must not cost a database its life
         eventually(stands, bool, within_s=ELECTION_S, every_s=2, what=f"{label} to answer")
         restore_object(cluster, undo)
-        return f"{label} stands with its own data"
-    database.discard(DISCARD_S)
-    restore_object(cluster, undo)
-    eventually(stands, bool, within_s=REBUILD_S, every_s=2, what=f"{label} to come back from its repository")
-    return f"{label} restored from its repository"
+    except NotSo:
+        database.discard(DISCARD_S)
+        restore_object(cluster, undo)
+        eventually(stands, bool, within_s=REBUILD_S, every_s=2, what=f"{label} to come back from its repository")
+        told = f"{label} restored from its repository"
+    renewed = _complete(database, label)
+    return f"{told}, {', '.join(renewed)} copied anew" if renewed else told
+
+
+def _complete(database: Database, label: str) -> list[str]:
+    """Waits until every member follows; one that does not by itself gets a new volume. Returns the names of those."""
+
+    def all_follow(within_s: float) -> None:
+        wanted = f"every member of {label} to follow"
+        eventually(database.behind, lambda names: not names, within_s=within_s, every_s=2, what=wanted)
+
+    try:
+        all_follow(FOLLOW_S)
+    except NotSo:
+        behind = database.behind()
+        for name in behind:
+            database.renew(name)
+        all_follow(REBUILD_S)
+        return behind
+    return []
 
 
 SERVERS_OWN = (

@@ -103,8 +103,13 @@ def remove(name: str) -> bool:
 
 def nodes(name: str, *which: str) -> list[str]:
     """Returns the nodes (containers) of a kind cluster that run; `which`, options of docker ps, asks for others."""
-    argv = ["docker", "ps", "--filter", f"label=io.x-k8s.kind.cluster={name}", "--format", "{{.Names}}"]
-    return sorted(run([*argv, *which], what="listing the nodes", timeout_s=60).split())
+    return _listed(name, "{{.Names}}", *which)
+
+
+def _listed(name: str, shown: str, *which: str) -> list[str]:
+    """Returns a line for each container of a kind cluster, in Docker's format `shown`."""
+    argv = ["docker", "ps", "--filter", f"label=io.x-k8s.kind.cluster={name}", "--format", shown]
+    return sorted(run([*argv, *which], what="listing the nodes", timeout_s=60).splitlines())
 
 
 @contextmanager
@@ -122,7 +127,7 @@ def _handle(name: str) -> Cluster:
 
 
 def _remove(name: str) -> bool:
-    _require_ours(name, nodes(name, "--all"))
+    _require_ours(name)
     state = paths.state(name)
     there = state.exists()
     found = _remove_nodes(name)
@@ -151,13 +156,14 @@ def _remove_nodes(name: str) -> bool:
     return bool(found)
 
 
-def _require_ours(name: str, found: list[str]) -> None:
+def _require_ours(name: str) -> None:
     """Raises a Problem unless every container is a node that this suite made under this user's state folder."""
-    if not found:
+    # One look for both: a container that is being made, or is on its way out, cannot be asked for a second time.
+    listed = [line.split(maxsplit=1) for line in _listed(name, "{{.Names}} {{.Image}}", "--all")]
+    if not listed:
         return
-    inspect = ["docker", "inspect", "--format", "{{.Config.Image}}", *found]
-    images = run(inspect, what="looking at the nodes", timeout_s=60).split()
-    foreign = sorted({image for image in images if not image.startswith(f"{docker.PREFIX}/node:")})
+    found = [node for node, _ in listed]
+    foreign = sorted({image for _, image in listed if not image.startswith(f"{docker.PREFIX}/node:")})
     if foreign or not paths.state(name).is_dir():
         raise Problem(
             f"a kind cluster called {name!r} stands that this suite did not make",

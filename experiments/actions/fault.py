@@ -21,7 +21,9 @@ def inject(
     """
     guard.permit(session.cluster)
     entries = [session.ledger.intend(fault, undo) for undo in undos]
-    session.recorder.event("fault.intent", fault=fault, undo=[dict(undo) for undo in undos])
+    # Whole objects, Secrets among them, are the ledger's business: it is no record.
+    told = [{key: value for key, value in undo.items() if key != "manifest"} for undo in undos]
+    session.recorder.event("fault.intent", fault=fault, undo=told)
     lo = time.monotonic()
     act()
     session.recorder.event("fault.started", fault=fault, lo=lo, hi=time.monotonic(), target=dict(target))

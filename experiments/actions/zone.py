@@ -24,7 +24,7 @@ def pause(zone: str, max_s: float) -> dict[str, Any]:
     fault = _fault(zone)
 
     def freeze() -> None:
-        entries = [entry.id for entry in running.ledger.open() if entry.fault == fault]
+        entries = [entry.id for entry in running.ledger.own(fault)]
         deadman.start(running.ledger, entries, max_s)
         running.zone(zone)
         docker_nodes.pause(nodes)
@@ -59,7 +59,7 @@ def unpause(zone: str) -> dict[str, Any]:
     """Thaws the zone. May be repeated: a zone that is not frozen is left alone."""
     running = session.current()
     fault = _fault(zone)
-    open_entries = [entry for entry in running.ledger.open() if entry.fault == fault]
+    open_entries = running.ledger.own(fault)
     lo = time.monotonic()
     thawed = docker_nodes.unpause(running.cluster.nodes_in(zone))
     for entry in open_entries:

@@ -12,11 +12,11 @@ configuration:
   traffic: {…}             # see experiments/traffic.py
 ```
 A control that fails is ignored by Chaos Toolkit unless it interrupts the execution: nothing may run unrecorded.
+The journal is written here and after each step: Chaos Toolkit's own comes once, at the end, and a kill -9 leaves none.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import ExitStack, suppress
 from typing import Any
@@ -25,18 +25,24 @@ from chaoslib.exceptions import InterruptExecution
 
 from deploy.cluster import Cluster
 from deploy.errors import Problem
-from deploy.files import replace_text
-from experiments import account, catalogue, session
+from experiments import account, catalogue, leash, running, session
+from experiments.journal import Journal
 from experiments.ledger import Ledger
+from experiments.radius import Radius
 from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, new_run_folder, now
 from experiments.traffic import Plan, Traffic
 
-_acting = ExitStack()  # closed when the experiment is over
+PRIVATE = 0o077  # callers and Locust, who write into the record too, inherit it
+
+_journals: list[Journal] = []
+_acting = ExitStack()  # closed when the experiment is over; what the runner holds for a document that it runs
 
 
 def before_experiment_control(context: dict[str, Any], configuration: dict[str, Any], **_: Any) -> None:
     """Opens the case's folder, starts watchers and callers."""
+    leash.obey()
     experiment = str(configuration["experiment"])
+    os.umask(PRIVATE)
     try:
         by_hand = CASE_DIR not in os.environ
         if by_hand:
@@ -44,6 +50,7 @@ def before_experiment_control(context: dict[str, Any], configuration: dict[str, 
             os.environ[CASE_DIR] = str(folder)
             print(f"recording into {folder}")
         recorder = Recorder.current()
+        _journals.append(Journal(recorder, context))
         recorder.describe_new(
             case=recorder.folder.name,
             experiment=experiment,
@@ -53,6 +60,8 @@ def before_experiment_control(context: dict[str, Any], configuration: dict[str, 
         )
         cluster = Cluster.connect()
         if by_hand:
+            radius = Radius.model_validate(configuration["blast_radius"])
+            _acting.enter_context(running.begun(cluster.name, recorder.folder.name, radius))
             cluster = _act_as(cluster, str(configuration["account"]), recorder.folder.name)
         else:  # whoever started us has given us the account's kubeconfig
             account.keep_changes(cluster, recorder.folder.name)
@@ -65,20 +74,51 @@ def before_experiment_control(context: dict[str, Any], configuration: dict[str, 
         raise InterruptExecution(f"the experiment was not begun: {error}") from error
 
 
-def after_experiment_control(state: dict[str, Any] | None = None, **_: Any) -> None:
-    """Stops callers and watchers and closes the record, Chaos Toolkit's journal included.
+def before_hypothesis_control(**_: Any) -> None:
+    """The steady state's probes are told with it."""
+    _phase(None)
 
-    The journal is written here too because `chaos run` by hand writes it to the current folder, where no judge looks.
-    """
+
+def after_hypothesis_control(state: dict[str, Any] | None = None, **_: Any) -> None:
+    """Writes down how the steady state was found."""
+    for journal in _journals:
+        journal.steady_state(state)
+
+
+def before_method_control(**_: Any) -> None:
+    """The next activities are the method's."""
+    _phase("run")
+
+
+def before_rollback_control(**_: Any) -> None:
+    """The next activities are rollbacks."""
+    _phase("rollbacks")
+
+
+def after_activity_control(state: dict[str, Any] | None = None, **_: Any) -> None:
+    """Writes down what was played and how it ended."""
+    for journal in _journals:
+        if state is not None:
+            journal.activity(state)
+
+
+def after_experiment_control(state: dict[str, Any] | None = None, **_: Any) -> None:
+    """Stops callers and watchers and closes the record, Chaos Toolkit's journal included."""
     try:
         session.end()
     finally:
         _acting.close()
-        with suppress(Problem):  # it was never opened, which before_experiment_control has said
-            recorder = Recorder.current()
+        for journal in _journals:
             if state is not None:
-                replace_text(recorder.folder / "journal.json", json.dumps(state, default=str), mode=0o600)
-            recorder.describe(ended=now())
+                journal.whole(state)
+        _journals.clear()
+        with suppress(Problem):  # it was never opened, which before_experiment_control has said
+            Recorder.current().describe(ended=now())
+
+
+def _phase(name: str | None) -> None:
+    for journal in _journals:
+        journal.phase(name)
 
 
 def _act_as(cluster: Cluster, name: str, case: str) -> Cluster:

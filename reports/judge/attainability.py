@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.events import Attainability, FaultIntent
+from reports.events import FaultIntent
 from reports.model import Interval, Outcome, figure
+from reports.surroundings import Attainability
 
 if TYPE_CHECKING:
     from reports.record import CaseRecord

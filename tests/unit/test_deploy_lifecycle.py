@@ -23,8 +23,8 @@ OURS, PUBLIC = "resilience.local/node:abc", "kindest/node:v1.36.3"
 DOCKER = """
 nodes=$(dirname "$0")/nodes
 case "$1 $*" in
+  "ps "*Image*) cd "$nodes"; for n in *; do test -e "$n" && echo "$n $(sed -n 1p "$n")"; done; true ;;
   "ps "*) ls "$nodes" ;;
-  "inspect "*Config.Image*) shift 3; for n; do sed -n 1p "$nodes/$n"; done ;;
   "inspect "*) shift 3; for n; do echo "$n=$(sed -n 2p "$nodes/$n")"; done ;;
   "unpause "*) ;;
   "rm "*) shift 3; for n; do rm "$nodes/$n"; done ;;

@@ -17,7 +17,7 @@ from kubernetes.client import ApiException
 from deploy import paths
 from deploy.cluster import Cluster
 from deploy.errors import Problem
-from experiments import account, guard, runner, session, weaken
+from experiments import account, guard, runner, running, session, weaken
 from experiments.controls import recording
 from experiments.record import CASE_DIR, read_lines
 
@@ -103,7 +103,8 @@ def test_the_child_is_given_no_way_to_the_admins_kubeconfig(admin: Cluster, monk
 
 
 HAND = ("KUBECONFIG", "RESILIENCE_KUBECONFIG", "KUBERNETES_CONTEXT", "RESILIENCE_CONTEXT", CASE_DIR)
-DOCUMENT = {"experiment": "mesh/ejection", "account": "workload-faults"}
+RADIUS = {"disturbs": ["shop/app"], "needs": []}
+DOCUMENT = {"experiment": "mesh/ejection", "account": "workload-faults", "blast_radius": RADIUS}
 
 
 @pytest.fixture
@@ -125,9 +126,11 @@ def test_by_hand_the_process_acts_as_its_experiments_account_until_it_is_over(
     recording.before_experiment_control({}, DOCUMENT)
     (token,) = by_hand.iterdir()
     assert begun[0].cluster.kubeconfig == token
+    assert [case.name for case in running.cases("x")] == ["mesh.ejection"]
     assert {os.environ["KUBECONFIG"], os.environ["RESILIENCE_KUBECONFIG"]} == {str(token)}
     recording.after_experiment_control()
     assert not token.exists()
+    assert running.cases("x") == []
 
 
 def test_by_hand_an_experiment_that_does_not_begin_leaves_no_token(
@@ -140,6 +143,7 @@ def test_by_hand_an_experiment_that_does_not_begin_leaves_no_token(
     with pytest.raises(InterruptExecution, match="no caller runs"):
         recording.before_experiment_control({}, DOCUMENT)
     assert list(by_hand.iterdir()) == []
+    assert running.cases("x") == []
 
 
 def test_a_token_outlives_the_longest_run() -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from reports.events import Attainability, parse_event
+from reports.events import parse_event
 from reports.model import Outcome
+from reports.surroundings import Attainability
 from tests.unit.records import T0, Case, ejection_case, journal, quick_callers, samples
 
 FIX = "maxEjectionPercent: at least 12"
