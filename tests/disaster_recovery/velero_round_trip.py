@@ -18,7 +18,7 @@ from deploy.waiting import eventually
 from experiments.drivers import velero
 
 OBJECTS = Path(__file__).with_name("velero-round-trip.yaml")
-VELERO_S = 90
+VELERO_S, POD_S = 240, 120  # patience: on a starved machine a backup of 8 MiB took more than 90 s
 SIZE_BYTES = 8 * 2**20
 # Random, so that no store can have the bytes from elsewhere.
 FILL = f"head -c {SIZE_BYTES} /dev/urandom > /data/bytes && sha256sum < /data/bytes"
@@ -82,8 +82,9 @@ class RoundTrip:
         return str(status.get("phase", "not begun"))
 
     def _in_pod(self, script: str) -> str:
-        argv = ("-n", self.name, "wait", "pod/keeper", "--for=condition=Ready", "--timeout=60s")
-        eventually(lambda: self.cluster.kubectl(*argv, timeout_s=70), bool, within_s=60, what="the pod to be ready")
+        argv = ("-n", self.name, "wait", "pod/keeper", "--for=condition=Ready", f"--timeout={POD_S}s")
+        ready = "the pod to be ready"
+        eventually(lambda: self.cluster.kubectl(*argv, timeout_s=POD_S + 10), bool, within_s=POD_S, what=ready)
         return self.cluster.exec(self.name, "keeper", ["sh", "-c", script]).strip()
 
     def _volumes(self) -> list[str]:
