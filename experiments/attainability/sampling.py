@@ -83,7 +83,7 @@ def tells(n: int, percent: float, other: float, false_alarm: float) -> bool:
 
     The judge's own arithmetic, which may not be imported from here; a test compares the two.
     """
-    from scipy.special import bdtr, bdtrik  # scipy.stats, which the judge uses, takes seconds to import
+    from scipy.special import bdtr, bdtrik  # scipy.stats takes seconds to import
 
     def quantile(share: float) -> int:
         below: int = max(0, math.ceil(bdtrik(false_alarm / 2, n, share)) - 1)
