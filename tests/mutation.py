@@ -31,8 +31,8 @@ ROOT = Path(__file__).resolve().parent.parent
 JUDGE = ROOT / "reports" / "judge"
 TESTS = ("test_judge_*.py", "test_report_targets.py")
 SCORE_PERCENT_MIN = 90.0
-# In seconds of processor time, so that a busy machine neither notices what its tests do not, nor runs for ever.
-# What the quickest tests of so many seconds leave alive counts as alive: the score is a lower bound.
+# In seconds of processor time: that a machine is busy is not noticed by a test. A mutant that the quickest tests of so
+# many seconds leave alive counts as alive: the score is a lower bound.
 TESTS_S_MAX, TEST_S_MAX = 4.0, 5.0
 TOOL = 4  # a number of sys.monitoring that nobody else takes
 

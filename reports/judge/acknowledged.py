@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reports.record import CaseRecord
 
 BEFORE, RESTORED = "before", "restored"
+_LOG = "see chaos.log of the case, then run it again"
 # How long a row may be under way from its time stamp (its transaction's start) to its commit: the api gives up earlier.
 COMMIT_S = 15.0
 
@@ -112,10 +113,10 @@ def acknowledged(record: CaseRecord, window: FaultWindow, parameters: LedgerPara
         )
     quiet_s = window.started.lo - max(write.hi for write in called)
     if quiet_s > parameters.fresh_s:
-        raise Inconclusive(f"no write was acknowledged in the last {quiet_s:.1f} s before the destruction")
+        raise Inconclusive(f"no write was acknowledged in the last {quiet_s:.1f} s before the destruction", _LOG)
     read = _read(record, RESTORED)
     if read is None:
-        raise Inconclusive("the record does not say when the restored rows were read")
+        raise Inconclusive("the record does not say when the restored rows were read", _LOG)
     known = {write.id for write in called}
     return Acknowledged(
         called=called,
@@ -128,10 +129,10 @@ def acknowledged(record: CaseRecord, window: FaultWindow, parameters: LedgerPara
 def _rows(record: CaseRecord, name: str) -> dict[str, float]:
     bad = [defect for defect in record.defects if defect.file == f"{name}.rows"]
     if name not in record.rows or bad:
-        raise Inconclusive(f"{name}.rows is {bad[0].kind if bad else 'missing'}: the table was not read")
+        raise Inconclusive(f"{name}.rows is {bad[0].kind if bad else 'missing'}: the table was not read", _LOG)
     rows, read = record.rows[name], _read(record, name)
     if read is not None and len(rows) != read.count:
-        raise Inconclusive(f"{name}.rows holds {len(rows)} of the {read.count} rows that were read")
+        raise Inconclusive(f"{name}.rows holds {len(rows)} of the {read.count} rows that were read", _LOG)
     return rows
 
 

@@ -20,7 +20,7 @@ def share_percent(k: int, n: int, false_alarm: float) -> Interval:
     from scipy.special import betaincinv
 
     if n == 0:
-        raise Inconclusive("no request was answered")
+        raise Inconclusive("no request was answered", "see the callers' logs")
     tail = false_alarm / 2
     lo = float(betaincinv(k, n - k + 1, tail)) if k > 0 else 0.0
     hi = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0

@@ -62,7 +62,7 @@ def fault_windows(record: CaseRecord) -> tuple[FaultWindow, ...]:
     """
     found = all_windows(record)
     if not found:
-        raise Inconclusive("no fault that began and ended is in the record")
+        raise Inconclusive("no fault that began and ended is in the record", "see chaos.log of the case")
     return found
 
 
@@ -109,7 +109,10 @@ def clients_of(record: CaseRecord, window: FaultWindow) -> frozenset[str]:
     lists = [event.expected for event in record.of(Clients) if event.fault in {None, window.fault}]
     clients = frozenset(client for expected in lists for client in expected)
     if not clients:
-        raise Inconclusive(f"no list of clients that should eject says who was watched during {window.fault}")
+        raise Inconclusive(
+            f"no list of clients that should eject says who was watched during {window.fault}",
+            "watch_ejections comes first",
+        )
     return clients
 
 
@@ -122,5 +125,5 @@ def hosts_of(window: FaultWindow) -> frozenset[str]:
     told = window.target.get("pods") or [window.target.get("pod")]
     hosts = frozenset(str(pod).rpartition("/")[2] for pod in told if pod)
     if not hosts:
-        raise Inconclusive(f"{window.fault} does not say which pod it broke")
+        raise Inconclusive(f"{window.fault} does not say which pod it broke", "name it in target.pods")
     return hosts

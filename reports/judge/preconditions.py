@@ -15,8 +15,8 @@ from itertools import pairwise
 from reports.events import FaultIntent, FaultProof, FaultStarted, Pressure
 from reports.journal import Journal
 from reports.judge.attainability import best, not_injected, out_of_reach
-from reports.judge.faults import all_windows, cut_zones, fault_windows, unhealed, witnesses
-from reports.judge.registry import Inconclusive, Statistic
+from reports.judge.faults import all_windows, cut_zones, unhealed, witnesses
+from reports.judge.registry import Statistic
 from reports.judge.steady import method_misses, missed
 from reports.model import CallerParameters, Outcome, Parameters, Target
 from reports.record import SLACK_S, Caller, CaseRecord
@@ -28,6 +28,7 @@ LAG_P99_S_MAX = 0.250
 LAG_SHARE_OF_LIMIT_MAX = 0.01
 SENT_RATIO_MIN = 0.95
 PRESSURE_PERCENT_MAX = 50.0
+_LOG = "see chaos.log of the case, then run it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Finding:
 
     outcome: Outcome
     reason: str
-    fix: str = ""
+    fix: str
 
 
 type Check = Callable[[CaseRecord, Target[Parameters], Statistic], Iterator[Finding]]
@@ -73,9 +74,9 @@ def _troubles(journal: Journal) -> Iterator[Finding]:
             "look at the steady state only before and after, if the fault may disturb it",
         )
     if journal.experiment.looks_during and not states.during:
-        yield _inconclusive("the steady state was to be looked at while the method was played, and never was")
+        yield _inconclusive("the steady state was to be looked at while the method was played, and never was", _LOG)
     for miss in method_misses(journal.run, journal.experiment.method):
-        yield _inconclusive(f"a probe of the method was not within its tolerance: {miss}")
+        yield _inconclusive(f"a probe of the method was not within its tolerance: {miss}", "see that probe")
 
 
 def record_is_whole(record: CaseRecord, _target: Target[Parameters], statistic: Statistic) -> Iterator[Finding]:
@@ -92,7 +93,7 @@ def record_is_whole(record: CaseRecord, _target: Target[Parameters], statistic: 
             yield Finding(
                 Outcome.ERROR,
                 f"{defect.file} is {defect.kind}{detail}",
-                "see chaos.log of the case, then run the experiment again",
+                _LOG,
             )
 
 
@@ -104,7 +105,7 @@ def baseline_held(record: CaseRecord, _target: Target[Parameters], _statistic: S
     if miss := missed(before, record.journal.experiment.steady_state.probes):
         yield _inconclusive(f"baseline not met: {miss}", "mend the system first; the fault was never injected")
     elif not record.journal.run:
-        yield _inconclusive("baseline not met: the method never ran")
+        yield _inconclusive("baseline not met: the method never ran", _LOG)
 
 
 def activities_succeeded(record: CaseRecord, _target: Target[Parameters], _statistic: Statistic) -> Iterator[Finding]:
@@ -116,11 +117,11 @@ def activities_succeeded(record: CaseRecord, _target: Target[Parameters], _stati
     for activity in record.journal.run:
         if activity.status != "succeeded":
             text = next((line.strip() for line in reversed(activity.exception) if line.strip()), activity.status)
-            yield Finding(Outcome.ERROR, f"{activity.type} {activity.name} did not succeed: {text}")
+            yield Finding(Outcome.ERROR, f"{activity.type} {activity.name} did not succeed: {text}", _LOG)
     if len(played) < len(declared):
-        yield Finding(Outcome.ERROR, f"the method stopped after {len(played)} of {len(declared)} activities")
+        yield Finding(Outcome.ERROR, f"the method stopped after {len(played)} of {len(declared)} activities", _LOG)
     elif played != declared:
-        yield Finding(Outcome.ERROR, f"the method that was played is not the declared one: {', '.join(played)}")
+        yield Finding(Outcome.ERROR, f"the method that was played is not the declared one: {', '.join(played)}", _LOG)
 
 
 def actions_matched(record: CaseRecord, _target: Target[Parameters], _statistic: Statistic) -> Iterator[Finding]:
@@ -136,13 +137,13 @@ def faults_acted(record: CaseRecord, _target: Target[Parameters], _statistic: St
     """Every fault was confirmed, and the last word of every independent observer is that it acted."""
     started = {event.fault for event in record.of(FaultStarted)}
     for fault in sorted({event.fault for event in record.of(FaultIntent)} - started):
-        yield _inconclusive(f"{fault} was intended and never confirmed")
+        yield _inconclusive(f"{fault} was intended and never confirmed", _LOG)
     for fault in sorted(started):
         last = {proof.by: proof.acted for proof in record.of(FaultProof) if proof.fault == fault}
         if not last:
             yield _inconclusive(f"nothing proves that {fault} acted", "record fault.proof from an independent observer")
         for by in sorted(by for by, acted in last.items() if not acted):
-            yield _inconclusive(f"{fault} did not act, says {by}")
+            yield _inconclusive(f"{fault} did not act, says {by}", "see its target and what else undoes it")
 
 
 def one_fault_at_a_time(record: CaseRecord, _target: Target[Parameters], statistic: Statistic) -> Iterator[Finding]:
@@ -160,7 +161,7 @@ def one_fault_at_a_time(record: CaseRecord, _target: Target[Parameters], statist
 def watched_to_the_end(record: CaseRecord, _target: Target[Parameters], _statistic: Statistic) -> Iterator[Finding]:
     """Nobody who watched stopped early: what was not seen afterwards may have happened."""
     for event in record.of(WatcherDied):
-        yield _inconclusive(f"{event.watcher} stopped early: {event.error}", "run it again; see chaos.log of the case")
+        yield _inconclusive(f"{event.watcher} stopped early: {event.error}", _LOG)
 
 
 def faults_healed(record: CaseRecord, _target: Target[Parameters], _statistic: Statistic) -> Iterator[Finding]:
@@ -199,9 +200,9 @@ def callers_kept_pace(record: CaseRecord, target: Target[Parameters], statistic:
     excused = cut_zones(record) if statistic.cuts_zone else frozenset()
     missing = set(target.parameters.callers) - {caller.name for caller in heard} - excused
     for name in sorted(missing):
-        yield _inconclusive(f"caller {name} left no samples")
+        yield _inconclusive(f"caller {name} left no samples", "see its log, and traffic.callers of the document")
     if not heard:
-        yield _inconclusive("no caller left samples")
+        yield _inconclusive("no caller left samples", "name callers in traffic.callers of the document")
     for caller in heard:
         yield from _starved(caller, target.parameters.lag_s_max or lag_allowed_s(target))
 
@@ -217,11 +218,7 @@ def machine_was_free(record: CaseRecord, target: Target[Parameters], _statistic:
     """Latency targets only (unit ms): the machine was not short of CPU while the fault lasted."""
     if target.unit != "ms":
         return
-    try:
-        windows = fault_windows(record)
-    except Inconclusive as reason:
-        yield _inconclusive(reason.reason, reason.fix)
-        return
+    windows = all_windows(record)
     seen = [
         event.cpu_some_avg10
         for event in record.of(Pressure)
@@ -248,7 +245,9 @@ def _starved(caller: Caller, lag_s_max: float) -> Iterator[Finding]:
         return
     planned, sent = caller.end.planned, min(caller.end.sent, len(caller.samples))
     if len(caller.samples) < caller.end.sent:
-        yield _inconclusive(f"{caller.end.sent - len(caller.samples)} samples of caller {caller.name} are missing")
+        yield _inconclusive(
+            f"{caller.end.sent - len(caller.samples)} samples of caller {caller.name} are missing", "run it again"
+        )
     if planned <= 0 or sent < SENT_RATIO_MIN * planned:
         yield _inconclusive(
             f"caller {caller.name} was starved: it sent {sent} of {planned} requests",
@@ -276,7 +275,7 @@ def _empty(output: object) -> bool:
     return not output
 
 
-def _inconclusive(reason: str, fix: str = "") -> Finding:
+def _inconclusive(reason: str, fix: str) -> Finding:
     return Finding(Outcome.INCONCLUSIVE, reason, fix)
 
 

@@ -15,10 +15,10 @@ class Inconclusive(Exception):  # noqa: N818 - not a bug: an honest answer
 
     Attributes:
         reason: one sentence, why not.
-        fix: what would allow it; may be empty.
+        fix: what would allow it.
     """
 
-    def __init__(self, reason: str, fix: str = "") -> None:
+    def __init__(self, reason: str, fix: str) -> None:
         super().__init__(reason)
         self.reason, self.fix = reason, fix
 
@@ -28,7 +28,7 @@ class Broken:
     """Something the promise forbids and no figure shows, such as an eviction that should have been refused."""
 
     reason: str
-    fix: str = ""
+    fix: str
 
 
 @dataclass(frozen=True, slots=True)

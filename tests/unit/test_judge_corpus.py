@@ -34,18 +34,21 @@ def test_a_known_record_has_its_known_verdict(entry: Entry, tmp_path: Path) -> N
     assert outcomes == {target: outcome for target, (outcome, _) in wanted.items()}, list(verdicts.values())
     for target, (_, pattern) in wanted.items():
         assert re.search(pattern, verdicts[target].reason), verdicts[target].reason
-        _explains_itself(verdicts[target])
+        _explains_itself(verdicts[target], record)
 
 
-def _explains_itself(verdict: Verdict) -> None:
+def _explains_itself(verdict: Verdict, record: CaseRecord) -> None:
+    """Reason, figure, allowed, margin, evidence; and whatever is not green says what to do."""
     assert verdict.reason
-    if verdict.outcome is Outcome.FAILED:
-        assert verdict.fix, f"no fix for: {verdict.reason}"
+    assert bool(verdict.fix) is (verdict.outcome is not Outcome.PASSED), verdict.reason
+    if verdict.outcome in {Outcome.PASSED, Outcome.FAILED}:
         assert verdict.measured is not None
-    if verdict.outcome is Outcome.PASSED:
-        assert (verdict.measured is not None, verdict.margin is not None, verdict.fix) == (True, True, None)
+        assert (verdict.margin is not None) is verdict.measured.ended
+        assert {f"{record.name}/journal.json", f"{record.name}/events.ndjson"} <= {*verdict.evidence}
     if verdict.promise:
-        assert verdict.evidence or verdict.outcome is Outcome.ERROR
+        assert (verdict.allowed is not None, bool(verdict.relation), bool(verdict.unit)) == (True, True, True)
+        assert all(name.startswith(f"{record.name}/") for name in verdict.evidence)
+        assert verdict.evidence
 
 
 def _outcomes(kind: str) -> list[tuple[str, Outcome]]:

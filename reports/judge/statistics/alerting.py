@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reports.record import CaseRecord
 
 _PROMETHEUS = "prometheus"
+_PHASES = "take pods in two steps, from a tier that is whole and is not replaced, and watch it"
 _PROBE = "ReceiverProbe"  # what experiments.probes.alerts records once the receiver has shown that it is alive
 _FIX = (
     "see whether Prometheus has the figures that the alert is made of, then Alertmanager's log: a rule that has no "
@@ -61,7 +62,7 @@ def availability_alert_s(record: CaseRecord, target: Target[AvailabilityAlertPar
     """
     windows = fault_windows(record)
     if len(windows) < 2:
-        raise Inconclusive("one fault is in the record: there was no phase in which the alert must be silent")
+        raise Inconclusive("one fault is in the record: there was no phase in which the alert must be silent", _PHASES)
     over = min(window.ended.lo for window in windows)
     return _measured(record, target.parameters, _fallen(record, target, windows, over), over)
 
@@ -73,7 +74,7 @@ def ejection_alert_s(record: CaseRecord, target: Target[AlertParameters]) -> Mea
     hosts = hosts_of(window)
     seen = [e for e in record.of(Ejection) if e.host in hosts and e.hi >= window.started.lo and e.lo <= window.ended.hi]
     if not seen:
-        raise Inconclusive("no client ejected the bad replica: there was nothing to be told about")
+        raise Inconclusive("no client ejected the bad replica: there was nothing to be told about", "see mesh.ejection")
     first = min(seen, key=lambda event: event.hi)
     return _measured(record, target.parameters, Interval(max(first.lo, window.started.lo), first.hi), window.ended.lo)
 
@@ -87,12 +88,14 @@ def _fallen(
     readies = [event for event in record.of(Ready) if event.tier == tier]
     before = [event for event in readies if event.at_most <= first.started.lo]
     if not before or before[-1].ready < before[-1].desired:
-        raise Inconclusive(f"tier {tier} was not whole before the first fault")
+        raise Inconclusive(f"tier {tier} was not whole before the first fault", _PHASES)
     desired = before[-1].desired
     fewest = math.ceil(round(target.parameters.ready_percent_min * desired / 100, 9))
     quiet = _since(readies, last.started.lo, fewest)
     if quiet is None:
-        raise Inconclusive(f"tier {tier} did not have {fewest} of {desired} pods ready when one more was taken")
+        raise Inconclusive(
+            f"tier {tier} did not have {fewest} of {desired} pods ready when one more was taken", _PHASES
+        )
     if (held_s := last.started.lo - quiet) < target.limit:
         raise Inconclusive(
             f"{fewest} of {desired} pods were ready for {held_s:.0f} s only: the alert had no time to be wrong",
@@ -101,9 +104,9 @@ def _fallen(
     within = [event for event in readies if last.started.lo < event.at_most <= over]
     fallen = next((event for event in within if event.ready < fewest), None)
     if fallen is None or fallen.ready != fewest - 1:
-        raise Inconclusive(f"tier {tier} was never seen to have {fewest - 1} of {desired} pods ready")
+        raise Inconclusive(f"tier {tier} was never seen to have {fewest - 1} of {desired} pods ready", _PHASES)
     if any(event.ready >= fewest for event in within if event.t > fallen.t):
-        raise Inconclusive(f"tier {tier} had {fewest} pods ready again before the fault ended")
+        raise Inconclusive(f"tier {tier} had {fewest} pods ready again before the fault ended", _PHASES)
     return Interval(last.started.lo, fallen.at_most)
 
 

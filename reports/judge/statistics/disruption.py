@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from reports.record import CaseRecord
 
 _ADMITTED, _REFUSED = 201, 429
+_WATCH = "list the tier in configuration.watch of the document, and see chaos.log of the case"
+_WHOLE = "wait until every replica is ready, then evict pods that exist one after the other"
+_BUDGETS = "look for two PodDisruptionBudgets on the same pods"
 
 
 @statistic(TierParameters)
@@ -26,7 +29,7 @@ def pods_kept_percent(record: CaseRecord, target: Target[TierParameters]) -> Mea
     """
     tiers = target.parameters.tiers or tuple(sorted({event.tier for event in record.of(Eviction)}))
     if not tiers:
-        raise Inconclusive("no pod was evicted")
+        raise Inconclusive("no pod was evicted", "name the tiers in targets.toml")
     lowest: dict[str, float] = {}
     broken: list[Broken] = []
     for tier in tiers:
@@ -49,17 +52,19 @@ def pods_kept_percent(record: CaseRecord, target: Target[TierParameters]) -> Mea
 def _lowest(tier: str, evictions: tuple[Eviction, ...], readies: tuple[Ready, ...]) -> tuple[int, float]:
     """Replicas of the tier, and the lowest ready share in percent from the first eviction on."""
     if not evictions:
-        raise Inconclusive(f"no pod of tier {tier} was evicted")
+        raise Inconclusive(f"no pod of tier {tier} was evicted", "see chaos.log of the case")
     first = evictions[0].t
     before = [event for event in readies if event.t <= first]
     if not before:
-        raise Inconclusive(f"the pods of tier {tier} were not watched before the first eviction")
+        raise Inconclusive(f"the pods of tier {tier} were not watched before the first eviction", _WATCH)
     start = before[-1]
     if start.desired <= 0 or start.ready < start.desired:
-        raise Inconclusive(f"tier {tier} had {start.ready} of {start.desired} pods ready before the first eviction")
+        raise Inconclusive(
+            f"tier {tier} had {start.ready} of {start.desired} pods ready before the first eviction", _WHOLE
+        )
     after = [event for event in readies if event.t > first]
     if not after and any(event.status == _ADMITTED for event in evictions):
-        raise Inconclusive(f"pods of tier {tier} were evicted and the watch saw no change: it was not alive")
+        raise Inconclusive(f"pods of tier {tier} were evicted and the watch saw no change: it was not alive", _WATCH)
     return start.desired, min(event.ready for event in (start, *after)) / start.desired * 100
 
 
@@ -75,7 +80,8 @@ def _all_seen(tier: str, desired: int, evictions: tuple[Eviction, ...], readies:
     if min(counts, default=desired) > desired - gone:
         raise Inconclusive(
             f"{gone} pods of tier {tier} were evicted in a row, and the watch saw {min(counts, default=desired)} of "
-            f"{desired} ready at the least: it missed some"
+            f"{desired} ready at the least: it missed some",
+            _WATCH,
         )
 
 
@@ -87,7 +93,7 @@ def _boundary(
     for position, event in enumerate(tried, start=1):
         wanted = _ADMITTED if position <= allowed else _REFUSED
         if event.status not in {_ADMITTED, _REFUSED}:
-            raise Inconclusive(f"eviction {position} of tier {tier} answered {event.status}: {event.message}")
+            raise Inconclusive(f"eviction {position} of tier {tier} answered {event.status}: {event.message}", _BUDGETS)
         if event.status == wanted:
             continue
         if wanted == _ADMITTED:
@@ -95,7 +101,9 @@ def _boundary(
         _nobody_came_back(tier, tried, readies)
         return [_too_late(tier, desired, keep_percent, position)]
     if len(tried) <= allowed:
-        raise Inconclusive(f"only {len(tried)} evictions of tier {tier} were tried: the one to be refused was not")
+        raise Inconclusive(
+            f"only {len(tried)} evictions of tier {tier} were tried: the one to be refused was not", _WHOLE
+        )
     return []
 
 
@@ -104,7 +112,8 @@ def _too_soon(tier: str, desired: int, position: int, event: Eviction, readies: 
     known = [ready.ready for ready in readies if ready.t <= event.t]
     if known[-1] < desired - (position - 1):
         raise Inconclusive(
-            f"eviction {position} of tier {tier} was refused while only {known[-1]} of {desired} pods were ready"
+            f"eviction {position} of tier {tier} was refused while only {known[-1]} of {desired} pods were ready",
+            _WHOLE,
         )
     return Broken(
         f"eviction {position} of {desired} pods in tier {tier} was refused although it is allowed: "

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from reports.record import CaseRecord
 
 
+_WATCH = "list the tier in configuration.watch of the document"
+
+
 @statistic(RecoveryParameters, cuts_zone=True)
 def traffic_recovery_s(record: CaseRecord, target: Target[RecoveryParameters]) -> Measurement:
     """Seconds from the fault to the last error that a caller outside the cut zones saw."""
@@ -44,7 +47,7 @@ def capacity_recovery_s(record: CaseRecord, target: Target[TierParameters]) -> M
     _zone_is_known(record)
     tiers = target.parameters.tiers or tuple(sorted({event.tier for event in record.of(Ready)}))
     if not tiers:
-        raise Inconclusive("no tier was watched")
+        raise Inconclusive("no tier was watched", _WATCH)
     figures = {
         f"tier {tier} in {window.fault}": _whole_again(record, window, tier)
         for window in fault_windows(record)
@@ -66,12 +69,17 @@ def _whole_again(record: CaseRecord, window: FaultWindow, tier: str) -> Interval
     before = [event for event in watched if event.at_most <= window.started.lo]
     during = [event for event in watched if event.at_most > window.started.lo]
     if not before:
-        raise Inconclusive(f"tier {tier} was not watched before {window.fault} began")
+        raise Inconclusive(f"tier {tier} was not watched before {window.fault} began", _WATCH)
     wanted = before[-1].desired
     if wanted <= 0 or before[-1].ready < wanted:
-        raise Inconclusive(f"tier {tier} had {before[-1].ready} of {wanted} pods ready before {window.fault} began")
+        raise Inconclusive(
+            f"tier {tier} had {before[-1].ready} of {wanted} pods ready before {window.fault} began",
+            "wait until it is whole",
+        )
     if all(event.ready >= wanted for event in during):
-        raise Inconclusive(f"{window.fault} took no pod of tier {tier} away: there was nothing to recover from")
+        raise Inconclusive(
+            f"{window.fault} took no pod of tier {tier} away: there was nothing to recover from", "see how it is spread"
+        )
     if during[-1].ready < wanted:
         return window.unended_since(window.ended.lo)
     back = [now for earlier, now in pairwise(during) if earlier.ready < wanted <= now.ready]

@@ -86,7 +86,7 @@ def data_recovery_s(record: CaseRecord, target: Target[RestorationParameters]) -
 def _destruction(record: CaseRecord) -> FaultWindow:
     window = fault_windows(record)[0]
     if not window.target.get("volumes"):
-        raise Inconclusive(f"{window.fault} does not say which volumes were destroyed")
+        raise Inconclusive(f"{window.fault} does not say which volumes were destroyed", "name them in target.volumes")
     return window
 
 
@@ -97,7 +97,7 @@ def _relied_on(record: CaseRecord) -> RecoveryPoint:
     if not points:
         raise Inconclusive("the record does not say how far apart recovery points are", "record recovery_point")
     if not usable:
-        raise Inconclusive("no source of recovery points was both seen to work and used by the restore")
+        raise Inconclusive("no source of recovery points was both seen to work and used by the restore", _FIX)
     return usable[0]
 
 
@@ -107,7 +107,9 @@ def _acknowledged_again(caller: Caller, window: FaultWindow, parameters: Recover
         return errors
     samples, failed = window.samples(caller), window.failures(caller)
     if not failed:
-        raise Inconclusive(f"caller {caller.name} saw no error: {window.fault} took nothing away from it")
+        raise Inconclusive(
+            f"caller {caller.name} saw no error: {window.fault} took nothing away from it", "see fault.proof"
+        )
     last = max(failed, key=lambda sample: sample.done)
     again = [s for s in samples if s.answer and not s.failed and s.due > last.due]
     if not again:

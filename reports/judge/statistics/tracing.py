@@ -177,7 +177,9 @@ def _traces(record: CaseRecord) -> tuple[Trace, ...]:
     if len(traces) != search.traces:
         raise Inconclusive(f"the record holds {len(traces)} of {search.traces} traces that were found", "run it again")
     if not traces:
-        raise Inconclusive("the tracing store shows no trace of this run at all: nothing was observed")
+        raise Inconclusive(
+            "the tracing store shows no trace of this run at all: nothing was observed", "see the collector's log"
+        )
     return tuple(traces.values())
 
 
@@ -193,7 +195,10 @@ def _rooted(record: CaseRecord, callers: Sequence[str]) -> frozenset[str]:
     proxies = {caller.name: (caller.head and caller.head.zone) or GATEWAY for caller in record.callers}
     heard = {proxies.get(mark.rpartition("-")[0]) for mark in rooted}
     if silent := sorted({proxies[name] for name in callers} - heard):
-        raise Inconclusive(f"not one trace begins at {', '.join(silent)}: nothing shows that spans arrive from there")
+        raise Inconclusive(
+            f"not one trace begins at {', '.join(silent)}: nothing shows that spans arrive from there",
+            "see its proxy's log",
+        )
     return rooted
 
 
@@ -214,7 +219,7 @@ def _acknowledged(record: CaseRecord, name: str, warm_up_s: float) -> list[str]:
 
 def _enough(found: int, needed: int) -> None:
     if found < needed:
-        raise Inconclusive(f"only {found} requests were acknowledged, {needed} are needed")
+        raise Inconclusive(f"only {found} requests were acknowledged, {needed} are needed", "a longer load")
 
 
 def _shown(k: int, n: int) -> str:

@@ -41,12 +41,14 @@ def last_error(caller: Caller, window: FaultWindow, parameters: RecoveryParamete
     if len(samples) < parameters.samples_min:
         raise Inconclusive(
             f"caller {caller.name} made {len(samples)} requests during {window.fault}, "
-            f"{parameters.samples_min} are needed"
+            f"{parameters.samples_min} are needed",
+            "raise traffic.rate_hz of the document",
         )
     if window.held_s < parameters.clean_tail_s:
         raise Inconclusive(
             f"{window.fault} was held for {window.held_s:.1f} s, less than the {parameters.clean_tail_s:g} s "
-            "without an error that recovery takes to be believed"
+            "without an error that recovery takes to be believed",
+            "hold the fault for longer",
         )
     tail_begin = window.ended.lo - parameters.clean_tail_s
     last = max(window.failures(caller), key=lambda sample: sample.done, default=None)
@@ -54,7 +56,8 @@ def last_error(caller: Caller, window: FaultWindow, parameters: RecoveryParamete
         return window.unended_since(last.due)
     if not any(sample.due >= tail_begin and sample.done <= window.ended.lo for sample in reversed(samples)):
         raise Inconclusive(
-            f"caller {caller.name} finished no request in the last {parameters.clean_tail_s:g} s of {window.fault}"
+            f"caller {caller.name} finished no request in the last {parameters.clean_tail_s:g} s of {window.fault}",
+            "see the caller's log",
         )
     if last is None:
         return Interval(0.0, 0.0)
@@ -64,10 +67,11 @@ def last_error(caller: Caller, window: FaultWindow, parameters: RecoveryParamete
 def _covers(caller: Caller, window: FaultWindow) -> None:
     if not caller.samples or caller.samples[0].due > window.started.lo:
         raise Inconclusive(
-            f"caller {caller.name} began after {window.fault}: there is no traffic from before to compare"
+            f"caller {caller.name} began after {window.fault}: there is no traffic from before to compare",
+            "look at the callers in the steady state: it waits for them",
         )
     if caller.samples[-1].due < window.ended.lo:
-        raise Inconclusive(f"caller {caller.name} stopped before {window.fault} ended")
+        raise Inconclusive(f"caller {caller.name} stopped before {window.fault} ended", "raise traffic.duration_s")
 
 
 def summary(caller: Caller, window: FaultWindow) -> dict[str, float | int]:
