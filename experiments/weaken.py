@@ -25,12 +25,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from deploy.errors import Problem
 from deploy.waiting import eventually
-from experiments import guard, pods, undo
+from experiments import guard, plain_yaml, pods, undo
 from experiments.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -94,8 +93,8 @@ def load(path: Path) -> Weakening:
         Problem: it is not there or not right.
     """
     try:
-        return Weakening.model_validate(yaml.safe_load(path.read_text()))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+        return Weakening.model_validate(plain_yaml.read(path))
+    except ValidationError as error:
         raise Problem(
             f"the negative control {path.name} cannot be used", why=str(error), fix="mend the file"
         ) from error
