@@ -29,15 +29,7 @@ def client(kubeconfig: Path, context: str) -> ApiClient:
     """
     from kubernetes import config
     from kubernetes.client import ApiClient, Configuration
-    from kubernetes.client.rest import RESTClientObject
     from urllib3 import Retry
-
-    class Bounded(RESTClientObject):
-        """Gives a request that has no time-out of its own one."""
-
-        def request(self, method: str, url: str, **how: Any) -> Any:
-            how["_request_timeout"] = how.get("_request_timeout") or (CONNECT_S, READ_S)
-            return super().request(method, url, **how)
 
     require_no_program(kubeconfig, context)
     # "" and not None, which means "as the environment says"; a proxy-url in the kubeconfig is the user's word.
@@ -48,7 +40,13 @@ def client(kubeconfig: Path, context: str) -> ApiClient:
         raise _unusable(kubeconfig, str(error)) from error
     configuration.retries = Retry(total=1, redirect=False)
     api = ApiClient(configuration)
-    api.rest_client = Bounded(configuration)
+    request = api.rest_client.request
+
+    def bounded(method: str, url: str, **how: Any) -> Any:
+        how["_request_timeout"] = how.get("_request_timeout") or (CONNECT_S, READ_S)
+        return request(method, url, **how)
+
+    api.rest_client.request = bounded
     return api
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     start.add_argument("name", metavar="E")
     start.add_argument("--control", help="a negative control: the same with a protection taken away")
     start.add_argument("--run-dir", type=Path, help="folder of the run; default reports/runs/<now>")
+    start.add_argument("--allow-disruption", metavar="CONTEXT", help="a cluster not ours that may be broken")
     gate = commands.add_parser("gate", help="all experiments and negative controls, with the gate's exit code")
     gate.add_argument("--images", default="auto", choices=("auto", "pull", "build"), help="where images come from")
     gate.add_argument("--run-dir", type=Path, help="folder of the run; default reports/runs/<now>")
@@ -66,10 +68,12 @@ def _validate(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from deploy.cluster import Cluster
-    from experiments import environment, gate
+    from experiments import environment, gate, guard
     from experiments.record import new_run_folder
     from experiments.runner import run
 
+    if options.allow_disruption:
+        os.environ[guard.ALLOW] = options.allow_disruption
     cluster, run_dir = Cluster.connect(), options.run_dir or new_run_folder()
     folder = run(options.name, run_dir, options.control, cluster)
     environment.write(run_dir, cluster)
@@ -84,11 +88,14 @@ def _gate(options: argparse.Namespace) -> int:
 
 
 def _heal(options: argparse.Namespace) -> int:
-    import os
-
+    from deploy.cluster import DEFAULT_NAME
     from experiments import undo
+    from experiments.exclusive import only_experiment
+    from experiments.runner import ROLLBACKS_S
 
-    lines = undo.heal(options.cluster or os.environ.get("RESILIENCE_CLUSTER") or "resilience")
+    name = options.cluster or os.environ.get("RESILIENCE_CLUSTER") or DEFAULT_NAME
+    with only_experiment(name, ROLLBACKS_S):  # one that was killed may still be rolling back by itself
+        lines = undo.heal(name)
     print("\n".join(lines) or "nothing to undo")
     return 0
 

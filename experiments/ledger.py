@@ -8,6 +8,7 @@ never followed by its injection (the write is fsynced first), so it can be skipp
 from __future__ import annotations
 
 import fcntl
+import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,10 +18,10 @@ from typing import Any
 
 from deploy import paths
 from deploy.errors import Problem
+from experiments import guard
 from experiments.record import append_line, now, read_lines
 
 type Undo = Mapping[str, Any]
-type Driver = Callable[[Undo], str]
 
 # Node faults first: while a zone is frozen the cluster may not be able to undo anything else.
 NODE_UNDOS = frozenset({"unpause-node"})
@@ -28,11 +29,19 @@ NODE_UNDOS = frozenset({"unpause-node"})
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An intent: which fault, and how it is undone."""
+    """An intent: which fault, and how it is undone.
+
+    Attributes:
+        cluster: identity of the cluster that it was injected into; undone in another, it would be a fault there.
+    """
 
     id: str
     fault: str
     undo: Undo
+    cluster: str = ""
+
+
+type Driver = Callable[[Entry], str]
 
 
 class Ledger:
@@ -46,17 +55,29 @@ class Ledger:
         """Returns the ledger of a cluster; its folder is made when missing."""
         folder = paths.state(cluster)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return cls(folder / "ledger.ndjson")
+        ledger = cls(folder / "ledger.ndjson")
+        if not ledger.path.exists():
+            ledger.path.touch(mode=0o600)
+            ledger._sync_folder()  # its lines are fsynced each, but its name is not
+        return ledger
 
     def intend(self, fault: str, undo: Undo) -> Entry:
         """Writes down how a fault will be undone; on disk when it returns.
 
         Raises:
-            Problem: the undo is not one that heal knows.
+            Problem: the undo is not one that heal knows, or it could not be written: nothing may be injected then.
         """
         known(undo)
-        entry = Entry(uuid.uuid4().hex, fault, dict(undo))
-        append_line(self.path, {"op": "intend", "id": entry.id, "fault": fault, "undo": entry.undo, **now()})
+        entry = Entry(uuid.uuid4().hex, fault, dict(undo), guard.pinned())
+        line = {"op": "intend", "id": entry.id, "fault": fault, "undo": entry.undo, "cluster": entry.cluster}
+        try:
+            append_line(self.path, line | now())
+        except OSError as error:
+            raise Problem(
+                f"nothing was injected ({fault}): how to undo it could not be written down",
+                why=str(error),
+                fix=f"make room and see that {self.path} can be written",
+            ) from error
         return entry
 
     def done(self, entry_id: str) -> None:
@@ -64,21 +85,34 @@ class Ledger:
         append_line(self.path, {"op": "done", "id": entry_id, **now()})
 
     def open(self) -> list[Entry]:
-        """Returns what is not undone yet, oldest first."""
+        """Returns what is not undone yet, oldest first; what cannot be understood is an entry that nobody can undo."""
         entries: dict[str, Entry] = {}
-        for line in read_lines(self.path):
-            if line.get("op") == "intend" and isinstance(line.get("undo"), dict):
-                entries[line["id"]] = Entry(line["id"], str(line.get("fault", "")), line["undo"])
-            elif line.get("op") == "done":
-                entries.pop(line.get("id", ""), None)
+        for number, line in enumerate(read_lines(self.path), 1):
+            entry_id, op, undo = str(line.get("id", f"line {number}")), line.get("op"), line.get("undo")
+            if op == "done":
+                entries.pop(entry_id, None)
+            elif op == "intend" and isinstance(undo, dict):
+                entries[entry_id] = Entry(entry_id, str(line.get("fault", "")), undo, str(line.get("cluster", "")))
+            else:
+                entries[entry_id] = Entry(entry_id, f"line {number} of {self.path.name}", {"undo": op})
         return list(entries.values())
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Lets one process heal at a time."""
-        with self.path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        """Lets one process heal at a time; needs no file of its own, which a full disk would refuse."""
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
             yield
+        finally:
+            os.close(folder)
+
+    def _sync_folder(self) -> None:
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def heal(self, drivers: Mapping[str, Driver], *, fault: str | None = None) -> list[str]:
         """Undoes everything open (or one fault's entries): node faults first, then the newest first.
@@ -96,7 +130,7 @@ class Ledger:
             entries = [entry for entry in reversed(self.open()) if fault in (None, entry.fault)]
             for entry in sorted(entries, key=lambda entry: entry.undo.get("undo") not in NODE_UNDOS):
                 try:
-                    lines.append(f"{entry.fault}: {drivers[known(entry.undo)](entry.undo)}")
+                    lines.append(f"{entry.fault}: {drivers[known(entry.undo)](entry)}")
                     self.done(entry.id)
                 except Exception as error:  # noqa: BLE001 - the rest must still be healed; told at the end
                     failures.append(f"{entry.fault} ({entry.undo.get('undo')}): {error}")

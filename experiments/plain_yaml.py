@@ -48,6 +48,7 @@ def parse(content: bytes) -> Any:
 def _look_at_events(text: str) -> None:
     """Refuses what would make building the values dangerous or slow."""
     depth, aliases = 0, 0
+    event: Any
     for event in yaml.parse(text, Loader=LOADER):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
@@ -59,7 +60,7 @@ def _look_at_events(text: str) -> None:
             raise ValueError(f"it has more than {ALIASES_MAX} aliases")
         if depth > DEPTH_MAX:
             raise ValueError(f"it is nested deeper than {DEPTH_MAX} levels")
-        if getattr(event, "tag", None) is not None:
+        if getattr(event, "tag", None):
             raise ValueError(f"the tag {event.tag!r} is not allowed: a value is what it looks like")
 
 

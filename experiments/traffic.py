@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from deploy.errors import Problem
-from experiments import pods
+from experiments import pods, undo
 from experiments.ledger import Entry, Ledger
 from experiments.record import Recorder
 
@@ -114,7 +114,9 @@ class Traffic:
         """Starts every caller, side by side; an experiment without traffic starts none."""
         if self.plan:
             zones = sorted({call.zone for call in self.plan.callers.values() if call.zone})
-            self._left = self.ledger.intend("callers", {"undo": "stop-callers", "zones": zones})
+            stop = {"undo": "stop-callers", "zones": zones}
+            undo.require_rights(self.cluster, [stop])
+            self._left = self.ledger.intend("callers", stop)
             with ThreadPoolExecutor(len(self.plan.callers)) as pool:
                 for caller in [pool.submit(self._start_one, name) for name in self.plan.callers]:
                     caller.result()

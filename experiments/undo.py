@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.errors import Problem
 from deploy.waiting import NotSo, eventually
-from experiments import pods
+from experiments import guard, pods
 from experiments.drivers import docker_nodes
 from experiments.drivers.database import Database
+from experiments.drivers.injector import NAMESPACE as INJECTOR
 from experiments.drivers.injector import Replica, Switch
-from experiments.ledger import Driver, Ledger, Undo
+from experiments.ledger import Driver, Entry, Ledger, Undo
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
@@ -23,30 +24,110 @@ ELECTION_S, DISCARD_S, REBUILD_S = 45.0, 120.0, 300.0
 STOP_CALLERS = Path(__file__).parent / "inside" / "stop_callers.sh"
 
 
-def drivers(name: str) -> Mapping[str, Driver]:
-    """Returns the driver of every undo for one cluster; the API server is asked only by those that need it."""
-    connected: list[Cluster] = []
+class Target:
+    """The cluster that undos act on: reached when the first of them needs it, and asked before each who it is.
 
-    def cluster() -> Cluster:
+    One that cannot be reached is not asked again for every entry: each would wait for its own time-out.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._cluster: Cluster | None = None
+        self._unreachable: Problem | None = None
+
+    def of(self, entry: Entry) -> Cluster:
+        """Returns the cluster that an entry's fault was injected into.
+
+        Raises:
+            Problem: it cannot be reached, or another one answers in its place.
+        """
+        if self._unreachable:
+            raise self._unreachable
+        try:
+            answers = guard.identity_text(self.cluster)
+        except Problem as problem:
+            self._unreachable = problem
+            raise
+        if entry.cluster != answers:
+            raise Problem(
+                "another cluster answers than the one the fault was injected into: nothing was changed there",
+                why=f"injected into {entry.cluster or 'a cluster that the ledger does not name'}\nnow it is {answers}",
+                fix="heal with the kubeconfig and context of then; if that cluster is gone, remove the ledger: "
+                + str(Ledger.of(self.name).path),
+            )
+        return self.cluster
+
+    @property
+    def cluster(self) -> Cluster:
+        """The handle."""
         from deploy.cluster import Cluster
 
-        if not connected:
-            connected.append(Cluster.connect(name))
-        return connected[0]
+        self._cluster = self._cluster or Cluster.connect(self.name)
+        return self._cluster
 
-    return {
-        "unpause-node": unpause_node,
-        "clear-fault": lambda undo: clear_fault(cluster(), undo),
-        "stop-callers": lambda undo: stop_callers(cluster(), undo),
-        "restore-object": lambda undo: restore_object(cluster(), undo),
-        "delete-object": lambda undo: delete_object(cluster(), undo),
-        "rebuild-database": lambda undo: rebuild_database(cluster(), undo),
+
+def drivers(name: str) -> Mapping[str, Driver]:
+    """Returns the driver of every undo for one cluster; the API server is asked only by those that need it."""
+    target = Target(name)
+    on_cluster: Mapping[str, Callable[[Cluster, Undo], str]] = {
+        "clear-fault": clear_fault,
+        "stop-callers": stop_callers,
+        "restore-object": restore_object,
+        "delete-object": delete_object,
+        "rebuild-database": rebuild_database,
+    }
+
+    def driver(act: Callable[[Cluster, Undo], str]) -> Driver:
+        return lambda entry: act(target.of(entry), entry.undo)
+
+    return {"unpause-node": lambda entry: unpause_node(entry.undo)} | {
+        undo: driver(act) for undo, act in on_cluster.items()
     }
 
 
 def heal(name: str, fault: str | None = None) -> list[str]:
     """Undoes everything that is open in a cluster's ledger, or one fault; returns a line for each."""
     return Ledger.of(name).heal(drivers(name), fault=fault)
+
+
+def require_rights(cluster: Cluster, undos: Iterable[Undo]) -> None:
+    """Checks that we may do what the undos need, before there is anything to undo.
+
+    Raises:
+        Problem: we may not; nothing may be injected then.
+    """
+    from kubernetes.client import AuthorizationV1Api, V1ResourceAttributes, V1SelfSubjectAccessReview
+
+    api: Any = AuthorizationV1Api(cluster.api)
+    for undo in undos:
+        for verb, group, resource, namespace in _needs(cluster, undo):
+            name, _, subresource = resource.partition("/")
+            asked = V1ResourceAttributes(
+                verb=verb, group=group, resource=name, subresource=subresource, namespace=namespace
+            )
+            review = V1SelfSubjectAccessReview(spec={"resourceAttributes": asked})
+            if not api.create_self_subject_access_review(review, _request_timeout=10).status.allowed:
+                raise Problem(
+                    f"nothing was injected: it could not be undone, these credentials may not {verb} {resource}",
+                    why=f"undo {undo['undo']}, namespace {namespace or '(none)'}, {cluster.kubeconfig}",
+                    fix="use credentials with that right",
+                )
+
+
+def _needs(cluster: Cluster, undo: Undo) -> Iterator[tuple[str, str, str, str]]:
+    """Yields the verb, group, resource and namespace of every right that an undo takes."""
+    if undo["undo"] == "clear-fault":
+        yield "create", "", "pods/exec", INJECTOR
+    elif undo["undo"] == "stop-callers":
+        yield "create", "", "pods/exec", CALLERS
+    elif undo["undo"] in {"restore-object", "delete-object"}:
+        kind = undo.get("manifest", undo)
+        found = cluster.dynamic.resources.get(api_version=kind["apiVersion"], kind=kind["kind"])
+        namespace = kind.get("metadata", kind).get("namespace") or ""
+        verbs = ("create", "update") if undo["undo"] == "restore-object" else ("delete",)
+        yield from ((verb, found.group or "", found.name, namespace) for verb in verbs)
+    elif undo["undo"] == "rebuild-database":
+        yield from ((verb, "apps", "statefulsets", undo["namespace"]) for verb in ("create", "update", "delete"))
 
 
 def unpause_node(undo: Undo) -> str:
@@ -60,8 +141,9 @@ def unpause_node(undo: Undo) -> str:
 def clear_fault(cluster: Cluster, undo: Undo) -> str:
     """Heals those of the replicas that are still the same pods; a pod that was replaced has no fault."""
     namespace, app = str(undo["namespace"]), str(undo["app"])
-    there = {pod.uid for pod in pods.find(cluster, namespace, f"app={app}")}
-    replicas = [Replica(**pod) for pod in undo["pods"] if pod["uid"] in there]
+    there = {pod.uid: pod for pod in pods.find(cluster, namespace, f"app={app}") if pod.running}
+    same = [there[pod["uid"]] for pod in undo["pods"] if pod["uid"] in there]
+    replicas = [Replica(pod.name, pod.uid, pod.ip) for pod in same]  # a restarted node gives its pods other addresses
     Switch(cluster, namespace, app).clear(replicas)
     return f"{len(replicas)} replica(s) of {namespace}/{app} healed"
 

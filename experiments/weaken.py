@@ -107,7 +107,6 @@ def weakened(cluster: Cluster, path: Path) -> Iterator[Weakening]:
     ledger = Ledger.of(cluster.name)
     fault = f"{FAULT} {path.stem}"
     guard.pin(cluster)
-    guard.permit(cluster)
     objects: list[dict[str, Any]] = []
     try:
         for change in control.changes:
@@ -124,6 +123,7 @@ def weakened(cluster: Cluster, path: Path) -> Iterator[Weakening]:
 
 def _apply(cluster: Cluster, ledger: Ledger, fault: str, change: Change) -> list[dict[str, Any]]:
     """Makes one change; returns the objects as they were."""
+    guard.permit(cluster)
     resource = cluster.dynamic.resources.get(api_version=change.apiVersion, kind=change.kind)
     if change.all:
         live = [dict(item) for item in resource.get(namespace=change.namespace).to_dict()["items"]]
@@ -136,9 +136,11 @@ def _apply(cluster: Cluster, ledger: Ledger, fault: str, change: Change) -> list
             fix="deploy the stack whole, or mend the control's file",
         )
     before = [undo.essence(item | {"apiVersion": change.apiVersion, "kind": change.kind}) for item in live]
-    for item in before:
+    undos = [{"undo": "restore-object", "manifest": item} for item in before]
+    undo.require_rights(cluster, undos[:1])  # they are of one kind in one namespace
+    for item, its_undo in zip(before, undos, strict=True):
         name = item["metadata"]["name"]
-        ledger.intend(fault, {"undo": "restore-object", "manifest": item})
+        ledger.intend(fault, its_undo)
         if change.delete:
             resource.delete(name=name, namespace=change.namespace)
         else:

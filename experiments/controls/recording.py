@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from chaoslib.exceptions import InterruptExecution
@@ -26,16 +26,21 @@ from deploy.cluster import Cluster
 from deploy.errors import Problem
 from deploy.files import replace_text
 from experiments import catalogue, session
+from experiments.exclusive import only_experiment
+from experiments.interrupts import end_with_parent
 from experiments.ledger import Ledger
 from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, new_run_folder, now
 from experiments.traffic import Plan, Traffic
+
+_lock = ExitStack()  # held until the process ends, which is what closes it
 
 
 def before_experiment_control(context: dict[str, Any], configuration: dict[str, Any], **_: Any) -> None:
     """Opens the case's folder, starts watchers and callers."""
     experiment = str(configuration["experiment"])
     try:
-        if CASE_DIR not in os.environ:
+        by_hand = CASE_DIR not in os.environ
+        if by_hand:
             folder = new_run_folder("-by-hand") / case_name(experiment)
             os.environ[CASE_DIR] = str(folder)
             print(f"recording into {folder}")
@@ -48,6 +53,12 @@ def before_experiment_control(context: dict[str, Any], configuration: dict[str, 
             started=now(),
         )
         cluster = Cluster.connect()
+        if by_hand:
+            _lock.enter_context(only_experiment(cluster.name, within_s=0))
+        else:
+            end_with_parent()
+        # For what chaosk8s asks: a document that is run by hand would ask whatever cluster is current.
+        os.environ |= {"KUBECONFIG": str(cluster.kubeconfig), "KUBERNETES_CONTEXT": cluster.context}
         raw = configuration.get("traffic")
         traffic = Traffic(cluster, recorder, Plan.model_validate(raw) if raw else None, Ledger.of(cluster.name))
         session.begin(session.Session(cluster, recorder, session.numbers(configuration.get("watch")), traffic))

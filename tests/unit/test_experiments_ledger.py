@@ -22,10 +22,11 @@ class Nodes:
         self.frozen = set(names)
         self.calls: list[str] = []
 
-    def unpause(self, undo: Any) -> Any:
-        self.calls.append(undo["node"])
-        self.frozen.discard(undo["node"])
-        return f"node {undo['node']} thawed"
+    def unpause(self, entry: Any) -> Any:
+        node = entry.undo["node"]
+        self.calls.append(node)
+        self.frozen.discard(node)
+        return f"node {node} thawed"
 
 
 def test_an_intent_is_on_disk_before_anything_else_happens(ledger: Any) -> None:

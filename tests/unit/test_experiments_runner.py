@@ -29,14 +29,16 @@ while True:
 """
 
 PARENT = """
-import pathlib, sys
+import os, pathlib, sys
 from types import SimpleNamespace
 from experiments import runner
+from experiments.interrupts import interruptible
 here = pathlib.Path(sys.argv[1])
 runner.chaos_program = lambda: here / "chaos"
 runner.environment = lambda cluster, case: {}
 experiment = SimpleNamespace(name="mesh/ejection", path=here / "document.yaml")
-runner._chaos(experiment, None, here, None)
+with interruptible() as interrupts:
+    runner._chaos(experiment, None, here, None, os.open(here, os.O_RDONLY), interrupts)
 """
 
 
