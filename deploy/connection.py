@@ -42,9 +42,9 @@ def client(kubeconfig: Path, context: str) -> ApiClient:
     api = ApiClient(configuration)
     request = api.rest_client.request
 
-    def bounded(method: str, url: str, **how: Any) -> Any:
+    def bounded(*what: Any, **how: Any) -> Any:
         how["_request_timeout"] = how.get("_request_timeout") or (CONNECT_S, READ_S)
-        return request(method, url, **how)
+        return request(*what, **how)
 
     api.rest_client.request = bounded
     return api

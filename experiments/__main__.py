@@ -90,7 +90,6 @@ def _gate(options: argparse.Namespace) -> int:
 def _heal(options: argparse.Namespace) -> int:
     from deploy.cluster import DEFAULT_NAME
     from experiments import undo
-    from experiments.exclusive import only_experiment
     from experiments.runner import ROLLBACKS_S
 
     name = options.cluster or os.environ.get("RESILIENCE_CLUSTER") or DEFAULT_NAME

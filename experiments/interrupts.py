@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -53,13 +52,3 @@ def interruptible() -> Iterator[Interrupts]:
     if interrupts.heard:
         raise KeyboardInterrupt
 
-
-def end_with_parent() -> None:
-    """Tells this process to end, in good order, when the one that started it is gone: its standard input ends then."""
-
-    def wait() -> None:
-        while os.read(0, 4096):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=wait, name="leash", daemon=True).start()

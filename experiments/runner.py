@@ -20,7 +20,6 @@ from deploy.files import replace_text
 from deploy.paths import ROOT
 from experiments import catalogue, documents, guard, plain_yaml, undo, weaken
 from experiments.catalogue import Experiment
-from experiments.exclusive import only_experiment
 from experiments.interrupts import Interrupts, interruptible
 from experiments.ledger import Ledger
 from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, now

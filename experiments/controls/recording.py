@@ -26,7 +26,6 @@ from deploy.cluster import Cluster
 from deploy.errors import Problem
 from deploy.files import replace_text
 from experiments import catalogue, session
-from experiments.exclusive import only_experiment
 from experiments.interrupts import end_with_parent
 from experiments.ledger import Ledger
 from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, new_run_folder, now

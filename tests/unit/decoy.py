@@ -19,7 +19,7 @@ KINDS = {
     "/api/v1": {"Pod": "pods", "ConfigMap": "configmaps", "Namespace": "namespaces"},
     "/apis/apps/v1": {"Deployment": "deployments", "StatefulSet": "statefulsets"},
     "/apis/policy/v1": {"PodDisruptionBudget": "poddisruptionbudgets"},
-    "/apis/networking.istio.io/v1": {"DestinationRule": "destinationrules", "PeerAuthentication": "peerauthentications"},
+    "/apis/networking.istio.io/v1": {"DestinationRule": "destinationrules"},
     "/apis/velero.io/v1": {"Backup": "backups", "Restore": "restores", "Schedule": "schedules"},
 }
 
@@ -168,10 +168,11 @@ def _version(prefix: str) -> str:
 
 def _object(prefix: str, kind: str, namespace: str, name: str) -> dict[str, Any]:
     labels = {"app": "app", "role": "primary"}
+    meta = {"name": name, "namespace": namespace, "uid": f"uid-{name}", "labels": labels, "resourceVersion": "1"}
     found: dict[str, Any] = {
         "apiVersion": _version(prefix),
         "kind": kind,
-        "metadata": {"name": name, "namespace": namespace, "uid": f"uid-{name}", "labels": labels, "resourceVersion": "1"},
+        "metadata": meta,
         "spec": {"selector": {"matchLabels": labels}, "template": {"ttl": "1h"}},
         "status": {"phase": "Running"},
     }

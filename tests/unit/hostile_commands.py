@@ -1,8 +1,8 @@
 """Runs the suite's commands in hostile surroundings: python -m tests.unit.hostile_commands < jobs > results.
 
 Everything is imported once and each job is a fork that calls the command's own main(): what takes a second is starting
-Python and its Kubernetes client, not what is tested. A job is {name, env, argv} or {name, env, action: [module,
-function, arguments]}; with "unguarded" it has no guard, to show what that keeps from happening.
+Python and its Kubernetes client, not what is tested. A job is {name, env, argv}, {name, env, control: file} or
+{name, env, action: [module, function, arguments]}; with "unguarded" it has no guard, to show what that keeps from happening.
 """
 
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import kubernetes.client.models  # noqa: F401 - more than a second of work, see above
-import kubernetes.dynamic  # noqa: F401
+import kubernetes.dynamic
 from kubernetes.client import AppsV1Api, AuthorizationV1Api, CoreV1Api, PolicyV1Api  # noqa: F401
 
 from deploy.cluster import Cluster
@@ -36,12 +36,11 @@ def unguarded() -> None:
 
     def permit(_: object) -> None: ...
 
-    def of(self: undo.Target, _: object) -> Cluster:
-        return self.cluster
+    def anyone(*_: object) -> None: ...
 
     guard.permit = guard.unchanged = permit
-    undo.require_rights = lambda cluster, undos: None
-    undo.Target.of = of  # type: ignore[method-assign]
+    undo.require_rights = anyone
+    undo.Target._require_same = anyone  # type: ignore[method-assign]
 
 
 def act(module: str, function: str, arguments: dict[str, Any]) -> int:
@@ -67,6 +66,17 @@ def act(module: str, function: str, arguments: dict[str, Any]) -> int:
     return 0
 
 
+def take_away(control: str) -> int:
+    """Takes a protection away for no time at all."""
+    cluster = Cluster.connect()
+    try:
+        with weaken.weakened(cluster, Path(control), Recorder(Path(os.environ["HOME"]) / "weaken")):
+            return 0
+    except Problem as problem:
+        print(problem, file=sys.stderr)
+        return command.MISSING
+
+
 def starved_s() -> float:
     """Returns how long this process was ready to run and got no processor."""
     return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
@@ -84,7 +94,9 @@ def run(job: dict[str, Any], out: Path) -> int:
     if job.get("unguarded"):
         unguarded()
     try:
-        return act(*job["action"]) if "action" in job else command.main(job["argv"])
+        if "action" in job:
+            return act(*job["action"])
+        return take_away(job["control"]) if "control" in job else command.main(job["argv"])
     except BaseException:  # noqa: BLE001 - a traceback is a finding
         traceback.print_exc()
         return 99

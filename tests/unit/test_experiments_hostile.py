@@ -22,7 +22,9 @@ from tests.unit.decoy import Decoy, Persona
 from tests.unit.fake_tools import calls, fake
 
 NAME, CONTEXT = "decoy", "kind-decoy"
-WEAKEN = ["run", "high_availability/disruption_budget", "--control", "no-budget"]
+RUN = ["run", "high_availability/disruption_budget", "--control", "no-budget"]
+CONTROL = catalogue.find("high_availability/disruption_budget").control_file("no-budget")
+OWN_RIGHTS = {"RESILIENCE_OWN_RIGHTS": "1"}
 BOUND_S = 10.0
 HTML = (200, "text/html", "<html>please log in</html>")
 
@@ -49,7 +51,7 @@ def personas(decoy: Decoy) -> dict[str, Persona]:
         "ill": Persona(answer=(500, "text/plain", "etcdserver: request timed out")),
         "silent": Persona(silent=True),
         "elsewhere": Persona(answer=(307, "text/plain", "")),
-        "changing": Persona("u-other", uids=("u1", "u1", "u1"), stamp=identity(decoy.url("changing"), "u1")),
+        "changing": Persona("u-other", uids=("u1",), stamp=identity(decoy.url("changing"), "u1")),
     }
 
 
@@ -64,7 +66,7 @@ class Setup:
         user: of the kubeconfig.
         current: the kubeconfig's current-context.
         host: how the kubeconfig names the server.
-        commands: which are tried: a run that weakens, and heal with an open entry of "ours".
+        commands: which are tried: a whole run, a negative control, and heal with an open entry of "ours".
     """
 
     persona: str
@@ -73,7 +75,7 @@ class Setup:
     user: dict[str, Any] = field(default_factory=lambda: {"token": "t"})
     current: str = CONTEXT
     host: str = "127.0.0.1"
-    commands: tuple[str, ...] = ("run", "heal")
+    commands: tuple[str, ...] = ("run", "weaken", "heal")
 
 
 NOT_OURS = ("was not made by this suite", f"--allow-disruption={CONTEXT}")
@@ -88,7 +90,7 @@ SETUPS = {
     "current context changed": Setup("foreign", NOT_OURS, current="ambient"),
     "context renamed to ours": Setup("foreign", NOT_OURS),
     "same name, other uid": Setup("recreated", ANOTHER),
-    "restored from etcd elsewhere": Setup("restored", ANOTHER, commands=("run",)),
+    "restored from etcd elsewhere": Setup("restored", ANOTHER, commands=("run", "weaken")),
     "stamp forged with another uid": Setup("forged", ANOTHER),
     "stamp is no stamp": Setup("scribbled", ANOTHER),
     "proxy variables": Setup(
@@ -99,12 +101,14 @@ SETUPS = {
     ),
     "expired token": Setup("expired", ("401", "make up")),
     "account that may read nothing": Setup("forbidden", ("403", "use others")),
-    "read-only account": Setup("read-only", ("may not create poddisruptionbudgets", "use credentials"), commands=("run",)),
+    "read-only account": Setup(
+        "read-only", ("do not let us", "poddisruptionbudgets", "use credentials"), OWN_RIGHTS, commands=("weaken",)
+    ),
     "login page": Setup("login-page", ("does not speak like", "kubeconfig")),
     "answers 500": Setup("ill", ("etcdserver", "make up")),
     "hangs": Setup("silent", ("timed out", "make up")),
     "redirects": Setup("elsewhere", ("307", "kubeconfig")),
-    "DNS name instead of address": Setup("ours", ANOTHER, host="localhost", commands=("run",)),
+    "DNS name instead of address": Setup("ours", ANOTHER, host="localhost", commands=("run", "weaken")),
     "exec plugin": Setup("foreign", ("come from a program", "create token"), user={"exec": PLUGIN}),
     "auth provider": Setup(
         "foreign",
@@ -112,9 +116,13 @@ SETUPS = {
         user={"auth-provider": {"name": "gcp", "config": {"cmd-path": "sh", "cmd-args": "-c 'touch $HOME/executed'"}}},
     ),
     "disruption of another context allowed": Setup("foreign", NOT_OURS, {"RESILIENCE_ALLOW_DISRUPTION": "kind-x"}),
-    "pinned to another cluster before": Setup("ours", ("another cluster answers",), {"RESILIENCE_IDENTITY": "x|y"}, commands=("run",)),
-    "identity changes after it was pinned": Setup("changing", ("another cluster answers", "nothing was injected"), commands=("run",)),
-}  # fmt: skip
+    "pinned to another cluster before": Setup(
+        "ours", ("another cluster answers",), {"RESILIENCE_IDENTITY": "x|y"}, commands=("run", "weaken")
+    ),
+    "identity changes after it was pinned": Setup(
+        "changing", ("another cluster answers", "nothing was injected"), OWN_RIGHTS, commands=("weaken",)
+    ),
+}
 
 
 def kubeconfig(server: str, user: dict[str, Any], current: str, ambient: str) -> str:
@@ -139,9 +147,10 @@ def home(folder: Path, decoy: Decoy, setup: Setup, *, left: bool) -> dict[str, s
     for name in (".kube/config", "ambient", "second"):
         (folder / name).write_text(kubeconfig(decoy.url("ambient"), {"token": "t"}, CONTEXT, decoy.url("ambient")))
     if left:
-        manifest = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "app", "namespace": "shop"}}
-        entry = {"op": "intend", "id": "1", "fault": "left behind", "undo": {"undo": "restore-object", "manifest": manifest}}
-        entry["cluster"] = f"{decoy.url('ours')}|u1"
+        manifest = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget"}
+        manifest |= {"metadata": {"name": "app", "namespace": "shop"}}
+        entry = {"op": "intend", "id": "1", "fault": "left behind", "cluster": f"{decoy.url('ours')}|u1"}
+        entry |= {"undo": {"undo": "restore-object", "manifest": manifest}}
         (state / "ledger.ndjson").write_text(json.dumps(entry) + "\n")
     fake(folder / "bin", "docker", "exit 1")
     words = {"decoy": decoy.url(), "home": str(folder)}
@@ -175,6 +184,13 @@ class Seen:
     homes: dict[str, Path]
 
 
+def asked(command: str, folder: Path) -> dict[str, Any]:
+    """Returns what a job is to do."""
+    if command == "weaken":
+        return {"control": str(CONTROL)}
+    return {"argv": [*RUN, "--run-dir", str(folder / "run")] if command == "run" else ["heal"]}
+
+
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: Any) -> Iterator[Seen]:
     """Every set-up with every command, at the same time: one that hangs costs no more than the others."""
@@ -186,8 +202,7 @@ def seen(tmp_path_factory: Any) -> Iterator[Seen]:
                 job = f"{name}: {command}"
                 homes[job] = folder / str(len(homes))
                 env = home(homes[job], decoy, setup, left=command == "heal")
-                run = [*WEAKEN, "--run-dir", str(homes[job] / "run")]
-                jobs.append({"name": job, "env": env, "argv": run if command == "run" else ["heal"]})
+                jobs.append({"name": job, "env": env} | asked(command, homes[job]))
         yield Seen(decoy, do(folder, jobs), homes)
 
 
@@ -211,7 +226,7 @@ def test_it_is_over_soon(seen: Seen, job: str) -> None:
 
 
 def test_no_cluster_was_changed(seen: Seen) -> None:
-    assert {name: seen.decoy.changes(name) for name in seen.decoy.personas} == dict.fromkeys(seen.decoy.personas, [])
+    assert {name: seen.decoy.changes(name) for name in seen.decoy.personas if seen.decoy.changes(name)} == {}
     asked = seen.decoy.asked()
     assert [name for name in seen.decoy.personas if name != "ambient" and not asked[name]] == []
 
@@ -229,7 +244,7 @@ def test_no_program_of_a_kubeconfig_was_run(seen: Seen) -> None:
 def test_the_command_itself_refuses_too(tmp_path: Any) -> None:
     with a_decoy() as decoy:
         env = home(tmp_path / "home", decoy, SETUPS["context renamed to ours"], left=False)
-        argv = [sys.executable, "-m", "experiments", *WEAKEN, "--run-dir", str(tmp_path / "run")]
+        argv = [sys.executable, "-m", "experiments", *RUN, "--run-dir", str(tmp_path / "run")]
         ended = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
         assert (ended.returncode, decoy.changes("foreign")) == (69, [])
         assert all(words in ended.stderr for words in NOT_OURS)
@@ -252,7 +267,7 @@ def actions() -> list[tuple[str, str, dict[str, Any]]]:
 def act(folder: Path, decoy: Decoy, *, unguarded: bool) -> dict[str, Any]:
     jobs = []
     for number, (module, func, arguments) in enumerate(actions()):
-        env = home(folder / str(number), decoy, Setup("foreign", ()), left=False)
+        env = home(folder / str(number), decoy, Setup("foreign", (), OWN_RIGHTS), left=False)
         action = {"name": f"{module}.{func}", "env": env, "action": (module, func, arguments), "unguarded": unguarded}
         jobs.append(action)
     return do(folder, jobs)
@@ -272,9 +287,9 @@ def test_without_the_guard_the_decoy_is_changed(tmp_path: Any) -> None:
         by_actions = decoy.changes("foreign")
         decoy.requests.clear()
         jobs = []
-        for command, argv in (("run", [*WEAKEN, "--run-dir", str(tmp_path / "run")]), ("heal", ["heal"])):
-            env = home(tmp_path / command, decoy, Setup("foreign", ()), left=command == "heal")
-            jobs.append({"name": command, "env": env, "argv": argv, "unguarded": True})
+        for command in ("weaken", "heal"):
+            env = home(tmp_path / command, decoy, Setup("foreign", (), OWN_RIGHTS), left=command == "heal")
+            jobs.append({"name": command, "env": env, "unguarded": True} | asked(command, tmp_path))
         (tmp_path / "again").mkdir()
         do(tmp_path / "again", jobs)
         by_commands = decoy.changes("foreign")
