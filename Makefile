@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 RUN ?= latest
 IMAGES ?= auto
-.PHONY: help setup gate test lint unit smoke up down status preflight experiment heal report bench lock
+.PHONY: help setup gate test lint unit smoke up down status preflight plan experiment heal report bench mutation lock
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -37,6 +37,9 @@ status: setup  ## each component: workloads, what is ready, versions, addresses
 preflight: setup  ## what this machine lacks, with the fix for each
 	@$(PYTHON) -m deploy preflight
 
+plan: setup  ## E=mesh/ejection or all: what the live settings allow for each target, before anything is disturbed
+	@$(PYTHON) -m experiments plan $(E)
+
 experiment: setup  ## E=mesh/ejection: one experiment on the standing platform
 	@$(PYTHON) -m experiments run $(E)
 
@@ -48,6 +51,9 @@ report: setup  ## RUN=latest: judges a run again, without a cluster
 
 bench: setup  ## prints how long each phase took, and what the platform uses while nothing is tested
 	@$(PYTHON) -m deploy bench
+
+mutation: setup  ## how many small mistakes in the judge its tests notice; fails under 90 %
+	@$(PYTHON) -m tests.mutation
 
 lock: setup  ## writes requirements.lock anew from pyproject.toml
 	@PATH="$${XDG_CACHE_HOME:-$$HOME/.cache}/resilience-suite/uv/bin:$$PATH" && uv lock --quiet --upgrade --python $(PYTHON) \

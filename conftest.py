@@ -1,4 +1,4 @@
-"""The suite as pytest sees it: options, markers, and the wiring of fixtures."""
+"""The suite as pytest sees it: options, markers, fixtures."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 sys.path.insert(0, str(Path(__file__).parent))  # `pytest` alone, unlike `python -m pytest`, does not look here
 
-LIVE = {"mesh", "high_availability", "disaster_recovery", "tracing", "alerts"}  # folders whose tests need a cluster
+# Folders whose tests need a cluster.
+LIVE = {"baseline", "mesh", "high_availability", "disaster_recovery", "tracing", "alerts"}
 MARKERS = {
+    "baseline": "what the suite measures while nothing is broken",
     "mesh": "promises of the service mesh",
     "high_availability": "promises of the multi-zone platform",
     "disaster_recovery": "promises of backups and restores",
@@ -32,7 +34,9 @@ MARKERS = {
     "certification": "what a release is certified with, negative controls included",
     "disruptive": "breaks something on purpose",
     "slow": "takes more than three minutes",
+    "last": "looks back on what the other tests did, so it runs after them",
     "control": "a negative control: with the protection removed the promise must be seen to break",
+    "judged": "asks an experiment's record; every test that uses the fixture `experiment`",
     "verifies(target, ...)": "ids of tests/targets.toml that this test proves",
 }
 
@@ -42,15 +46,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("resilience", "resilience verification")
     group.addoption("--live", action="store_true", help="select tests that need a cluster, whatever else selects them")
     group.addoption("--run-dir", type=Path, help="folder of this run's record; default: reports/runs/<now>")
+    group.addoption("--recorded", action="store_true", help="judge what --run-dir holds, run no experiment")
     group.addoption("--no-deploy", action="store_true", help="use the cluster as it stands, deploy nothing")
     group.addoption("--image-source", default="auto", choices=("auto", "pull", "build"), help="where images come from")
-    group.addoption(
-        "--allow-disruption",
-        action="append",
-        default=[],
-        metavar="CONTEXT",
-        help="a cluster not ours that may be broken",
-    )
+    allow = {"action": "append", "default": [], "metavar": "CONTEXT"}
+    group.addoption("--allow-disruption", **allow, help="a cluster not ours that may be broken")
     group.addoption("--seed", default="1", help="which replicas are chosen; the same seed chooses the same places")
 
 
@@ -64,12 +64,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks tests by their folder, and leaves live ones out of a bare `pytest`."""
+    """Marks tests by their folder, puts the last ones last, and leaves live ones out of a bare `pytest`."""
     for item in items:
-        area = item.path.parent.name
-        if area in LIVE:
+        if (area := item.path.parent.name) in LIVE:
             item.add_marker(area)
             item.add_marker("live")
+        if "experiment" in getattr(item, "fixturenames", ()):
+            item.add_marker("judged")
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     named = any(Path(argument.split("::")[0]).resolve() != config.rootpath / "tests" for argument in config.args)
     if named or config.getoption("--live") or config.getoption("markexpr"):
         return
@@ -92,10 +94,9 @@ RUN = pytest.StashKey[Run]()
 @pytest.fixture(scope="session")
 def resilience_run(pytestconfig: pytest.Config) -> Run:
     """The folder that this session records into."""
-    from experiments.record import new_run_folder
+    from experiments.record import new_run_folder, private_folder
 
-    run = Run(pytestconfig.getoption("--run-dir") or new_run_folder())
-    run.folder.mkdir(parents=True, exist_ok=True)
+    run = Run(private_folder(pytestconfig.getoption("--run-dir") or new_run_folder()))
     pytestconfig.stash[RUN] = run
     return run
 
@@ -122,13 +123,19 @@ def kind_cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
 @pytest.fixture
 def experiment(request: pytest.FixtureRequest, kind_cluster: Cluster, resilience_run: Run) -> Callable[..., Judged]:
     """Runs an experiment, with a negative control if one is named; once a session, however many targets it proves."""
-    from experiments import environment
-    from tests.judged import Judged, record
+    from experiments.baseline import NotAsBefore
+    from tests.judged import Judged, record, recorded
+
+    take = recorded if request.config.getoption("--recorded") else record
 
     def run(name: str, control: str | None = None) -> Judged:
-        if (name, control) not in resilience_run.cases:
-            environment.write(resilience_run.folder, kind_cluster)
-            resilience_run.cases[name, control] = record(name, control, resilience_run.folder, kind_cluster)
+        cases = resilience_run.cases
+        if (name, control) not in cases:
+            try:
+                cases[name, control] = take(name, control, resilience_run.folder, kind_cluster)
+            except NotAsBefore as left:
+                request.session.shouldstop = left.what  # nothing measured on it could be believed
+                raise
         return Judged.of(resilience_run.cases[name, control], rerun=request.node.nodeid)
 
     return run

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -42,7 +45,44 @@ def of(cluster: Cluster) -> dict[str, str]:
     return known
 
 
-def put(cluster: Cluster, namespace: Path, name: str, data: dict[str, str]) -> None:
+def known(name: str) -> list[str]:
+    """Returns every secret that the suite keeps of a cluster, in plain text; [] for one that has no state here.
+
+    Passwords, private keys, and what kubeconfigs (RESILIENCE_KUBECONFIG, if that names one) prove an identity with,
+    the short-lived ones of accounts too.
+    """
+    state = paths.state(name)
+    passwords = state / "credentials.json"
+    found = list(json.loads(passwords.read_text()).values()) if passwords.exists() else []
+    found += [file.read_text() for file in sorted(state.rglob("*.key"))]
+    foreign = os.environ.get("RESILIENCE_KUBECONFIG")
+    for file in {*state.glob("kubeconfig*"), *state.glob("accounts/*"), *([Path(foreign)] if foreign else [])}:
+        found += _of_kubeconfig(file)
+    return [secret for secret in found if secret.strip()]
+
+
+def version(name: str) -> tuple[int, ...]:
+    """Returns what changes when a secret comes or goes: when the folders of a cluster's state were last changed."""
+    state = paths.state(name)
+    folders = (state, state / "certificates", state / "accounts")
+    return tuple(folder.stat().st_mtime_ns for folder in folders if folder.is_dir())
+
+
+def _of_kubeconfig(file: Path) -> Iterator[str]:
+    try:
+        users = (yaml.safe_load(file.read_text()) or {}).get("users") or []
+    except (OSError, ValueError, yaml.YAMLError, AttributeError):
+        return  # whoever connects with it says what is wrong
+    for each in users:
+        user = each.get("user") or {}
+        yield from (str(user[key]) for key in ("token", "password") if user.get(key))
+        if user.get("client-key-data"):
+            yield base64.b64decode(user["client-key-data"]).decode(errors="replace")
+
+
+def put(
+    cluster: Cluster, namespace: Path, name: str, data: dict[str, str], *, annotations: dict[str, str] | None = None
+) -> None:
     """Applies a Secret, and first the namespace that it lives in.
 
     Args:
@@ -50,8 +90,9 @@ def put(cluster: Cluster, namespace: Path, name: str, data: dict[str, str]) -> N
         namespace: the file with the Namespace object, so that its labels are there from the start.
         name: of the Secret.
         data: plain values.
+        annotations: of the Secret.
     """
     place = yaml.safe_load(namespace.read_text())
-    metadata = {"name": name, "namespace": place["metadata"]["name"]}
+    metadata = {"name": name, "namespace": place["metadata"]["name"], "annotations": annotations or {}}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "stringData": data}
     apply.apply(cluster, [place, secret])

@@ -10,19 +10,24 @@ from pathlib import Path
 
 
 def replace_text(file: Path, text: str, *, mode: int = 0o644) -> None:
+    """Writes text into a file, see `replace_bytes`."""
+    replace_bytes(file, text.encode(), mode=mode)
+
+
+def replace_bytes(file: Path, content: bytes, *, mode: int = 0o644) -> None:
     """Writes a file so that a reader, and a run that is cut off, sees the old content or the new one, never a part.
 
     Args:
         file: its folder is made when it is not there.
-        text: the new content.
+        content: the new one.
         mode: permission bits; they hold from the first byte on.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=f".{file.name}-", delete=False) as out:
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}-", delete=False) as out:
         partial = Path(out.name)
         try:
             partial.chmod(mode)
-            out.write(text)
+            out.write(content)
             out.flush()
             partial.replace(file)
         except BaseException:

@@ -80,7 +80,7 @@ def up(
             cluster = lifecycle.find(name, images.node)
             if cluster is None:
                 dead = (
-                    "replacing the old one (it is dead, or its node image changed): " if lifecycle.nodes(name) else ""
+                    "replacing the old one (it is dead, or how it is made changed): " if lifecycle.nodes(name) else ""
                 )
                 progress.say("cluster", f"{dead}making four nodes in three zones")
                 cluster = lifecycle.create(name, images.node)

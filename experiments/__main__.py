@@ -1,4 +1,4 @@
-"""python -m experiments list|validate|run|gate|heal: experiments by name, all of them, and what they left behind."""
+"""python -m experiments list|validate|plan|run|gate|heal: experiments by name, all, and what they left behind."""
 
 from __future__ import annotations
 
@@ -20,14 +20,19 @@ def main(argv: list[str] | None = None) -> int:
     commands.add_parser("list", help="experiments, their targets and negative controls")
     check = commands.add_parser("validate", help="checks documents and negative controls")
     check.add_argument("names", nargs="*", metavar="E", help="for example mesh/ejection; all when left out")
+    ahead = commands.add_parser("plan", help="what the live settings allow for each target; disturbs nothing")
+    ahead.add_argument("names", nargs="*", metavar="E", help="for example mesh/ejection; all when left out")
     start = commands.add_parser("run", help="runs one experiment on the standing platform and judges it")
     start.add_argument("name", metavar="E")
     start.add_argument("--control", help="a negative control: the same with a protection taken away")
     start.add_argument("--run-dir", type=Path, help="folder of the run; default reports/runs/<now>")
     start.add_argument("--allow-disruption", metavar="CONTEXT", help="a cluster not ours that may be broken")
+    start.add_argument("--no-judge", action="store_true", help="record only")
     gate = commands.add_parser("gate", help="all experiments and negative controls, with the gate's exit code")
     gate.add_argument("--images", default="auto", choices=("auto", "pull", "build"), help="where images come from")
     gate.add_argument("--run-dir", type=Path, help="folder of the run; default reports/runs/<now>")
+    gate.add_argument("--at-once", type=int, default=2, choices=range(1, 5), help="how many may share time; default 2")
+    gate.add_argument("--plan", action="store_true", help="prints what would run when, and runs nothing")
     heal = commands.add_parser("heal", help="undoes everything that an experiment left behind; may be repeated")
     heal.add_argument("--cluster", help="default: RESILIENCE_CLUSTER, or resilience")
     try:
@@ -35,9 +40,14 @@ def main(argv: list[str] | None = None) -> int:
     except SystemExit as leave:
         return USAGE if leave.code else 0
     try:
-        return {"list": _list, "validate": _validate, "run": _run, "gate": _gate, "heal": _heal}[options.command](
-            options
-        )
+        return {
+            "list": _list,
+            "validate": _validate,
+            "plan": _plan,
+            "run": _run,
+            "gate": _gate,
+            "heal": _heal,
+        }[options.command](options)
     except Problem as problem:
         print(problem, file=sys.stderr)
         return USAGE if isinstance(problem, Usage) else MISSING
@@ -66,17 +76,24 @@ def _validate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _plan(options: argparse.Namespace) -> int:
+    from deploy.cluster import Cluster
+    from experiments import plan
+
+    return plan.show(Cluster.connect(), options.names or catalogue.names())
+
+
 def _run(options: argparse.Namespace) -> int:
     from deploy.cluster import Cluster
-    from experiments import environment, gate, guard
+    from experiments import gate, guard
     from experiments.record import new_run_folder
     from experiments.runner import run
 
     if options.allow_disruption:
         os.environ[guard.ALLOW] = options.allow_disruption
-    cluster, run_dir = Cluster.connect(), options.run_dir or new_run_folder()
-    folder = run(options.name, run_dir, options.control, cluster)
-    environment.write(run_dir, cluster)
+    folder = run(options.name, options.run_dir or new_run_folder(), options.control, Cluster.connect())
+    if options.no_judge:
+        return 0
     return gate.judge(folder.parent)
 
 
@@ -84,17 +101,19 @@ def _gate(options: argparse.Namespace) -> int:
     from experiments import gate
     from experiments.record import new_run_folder
 
-    return gate.run(options.run_dir or new_run_folder(), options.images)
+    if options.plan:
+        return gate.show_plan(options.at_once)
+    return gate.run(options.run_dir or new_run_folder(), options.images, options.at_once)
 
 
 def _heal(options: argparse.Namespace) -> int:
     from deploy.cluster import DEFAULT_NAME
-    from experiments import undo
+    from experiments import running, undo
     from experiments.runner import ROLLBACKS_S
 
     name = options.cluster or os.environ.get("RESILIENCE_CLUSTER") or DEFAULT_NAME
-    with only_experiment(name, ROLLBACKS_S):  # one that was killed may still be rolling back by itself
-        lines = undo.heal(name)
+    running.await_end(name, ROLLBACKS_S)
+    lines = undo.heal(name)
     print("\n".join(lines) or "nothing to undo")
     return 0
 

@@ -56,7 +56,7 @@ def find(name: str) -> Experiment:
     name = name.removeprefix("experiments/").removesuffix(".yaml")
     if name not in names():
         raise Usage(f"there is no experiment {name!r}", fix=f"one of: {', '.join(names())}")
-    targets = [target for target in _targets() if target["experiment"] == name]
+    targets = targets_of(name)
     controls: dict[str, tuple[str, ...]] = {}
     for target in targets:
         for control in target.get("controls", []):
@@ -65,5 +65,6 @@ def find(name: str) -> Experiment:
     return Experiment(name, DOCUMENTS / f"{name}.yaml", ids, controls)
 
 
-def _targets() -> list[dict[str, Any]]:
-    return list(tomllib.loads(TARGETS.read_text())["target"])
+def targets_of(experiment: str) -> list[dict[str, Any]]:
+    """Returns the tables of targets.toml that an experiment is there to prove."""
+    return [table for table in tomllib.loads(TARGETS.read_text())["target"] if table["experiment"] == experiment]

@@ -19,7 +19,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from deploy.errors import Problem
+from deploy.suite_access import accounts
 from experiments import plain_yaml
+from experiments.radius import Radius
 from experiments.traffic import Plan
 
 # Of chaosk8s only what looks: its actions know neither guard nor ledger, and one of them runs any command in a pod.
@@ -56,6 +58,12 @@ def _one_of_ours(module: str) -> str:
     if not CONTROL_MODULES.fullmatch(module):
         raise ValueError(f"control module {module!r} is not one of experiments.controls")
     return module
+
+
+def _account(name: str) -> str:
+    if name not in accounts():
+        raise ValueError(f"no account is called {name!r}: one of {', '.join(sorted(accounts()))}")
+    return name
 
 
 class PythonProvider(Strict):
@@ -142,6 +150,8 @@ class Configuration(BaseModel):
 
     model_config = ConfigDict(extra="allow")
     experiment: str
+    account: Annotated[str, AfterValidator(_account)]  # the kind of fault: whom the experiment acts as
+    blast_radius: Radius
     watch: dict[str, list[str]] = Field(default_factory=dict)
     traffic: Plan | None = None
 
@@ -193,6 +203,12 @@ def check(data: Any, name: str) -> Document:
     if wrong:
         raise Problem(f"{name} is not an experiment that may be run", why="\n".join(wrong), fix="mend the document")
     return document
+
+
+def bounds_s(document: Document) -> float:
+    """Returns how long the method may take, in seconds: the sum of its bounds."""
+    arguments = [item for activity in document.method for item in activity.provider.arguments.items()]
+    return sum(float(value) for key, value in arguments if BOUNDS.fullmatch(key))
 
 
 def _misuse(document: Document, name: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -10,23 +11,33 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deploy import preflight
 from deploy.errors import Problem
+from deploy.machine import memory_kib
 from deploy.paths import ROOT
 from deploy.shell import run
+from experiments import catalogue
+from experiments.drivers import docker_nodes
+from experiments.record import Recorder
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
 
+FILE = "environment.json"
 PACKAGES = ("chaostoolkit", "chaostoolkit-kubernetes", "chaostoolkit-lib", "kubernetes", "locust", "pytest")
+KERNEL = ("cgroup", "netem", "overlay")  # what preflight finds out that decides what can be proven
 
 
 def expect(folder: Path, cases: Iterable[str]) -> None:
     """Writes which cases a run must leave: one that silently did not run is then not proven, instead of forgotten."""
-    _merge(folder, {"expected_cases": sorted(cases)})
+    _merge(Recorder(folder), {"expected_cases": sorted(cases)})
 
 
 def write(folder: Path, cluster: Cluster) -> None:
-    """Writes what is known of machine, suite and cluster, beside what stands there already."""
+    """Writes what is known of machine, suite and cluster, beside what stands there already; once for each run."""
+    recorder = Recorder(folder, cluster.name)
+    if "cluster" in _known(recorder):
+        return
     core: Any = cluster.core
     nodes = core.list_node(_request_timeout=20).items
     identity = cluster.identity()
@@ -34,12 +45,12 @@ def write(folder: Path, cluster: Cluster) -> None:
         "suite": {"commit": _git("rev-parse", "HEAD"), "changed": bool(_git("status", "--porcelain"))},
         "seed": os.environ.get("RESILIENCE_SEED", "1"),
         "host": {
+            "name": platform.node(),
             "processors": os.cpu_count(),
-            "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+            "memory_gib": round(memory_kib()["MemTotal"] / 2**20, 1),
             "kernel": platform.release(),
-            "pressure": Path("/proc/pressure/cpu").exists(),
-            "cgroup": 2 if Path("/sys/fs/cgroup/cgroup.controllers").exists() else 1,
         },
+        "kernel_features": kernel_features(cluster.name, [node.metadata.name for node in nodes]),
         "cluster": {
             "name": cluster.name,
             "context": cluster.context,
@@ -49,16 +60,34 @@ def write(folder: Path, cluster: Cluster) -> None:
             "kubernetes": nodes[0].status.node_info.kubelet_version,
             "containerd": nodes[0].status.node_info.container_runtime_version,
         },
-        "images": _images(core),
+        "images": images(core.list_pod_for_all_namespaces(_request_timeout=30).items),
         "python": {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        "files": digests(),
     }
-    _merge(folder, facts)
+    _merge(recorder, facts)
 
 
-def _images(core: Any) -> list[str]:
-    """Returns every image that a pod of the cluster runs, by what the pods say."""
-    pods = core.list_pod_for_all_namespaces(_request_timeout=30).items
-    return sorted({container.image for pod in pods for container in pod.spec.containers})
+def kernel_features(cluster: str, nodes: list[str]) -> dict[str, str]:
+    """Returns what the kernel can do that faults and proofs rely on, each as it was observed."""
+    found = {item.name: item.observed for item in preflight.check(cluster, building=False) if item.name in KERNEL}
+    pressure = "there" if Path("/proc/pressure/cpu").exists() else "not there"
+    return found | {"pressure": pressure, "nf_tables": docker_nodes.nf_tables(nodes)}
+
+
+def images(pods: Iterable[Any]) -> dict[str, list[str]]:
+    """Returns, by the name that pods ask for, the ids (digests) of what they really run; a name may move meanwhile."""
+    found: dict[str, set[str]] = {}
+    for pod in pods:
+        status = pod.status
+        for container in [*(status.container_statuses or []), *(status.init_container_statuses or [])]:
+            found.setdefault(container.image, set()).add(container.image_id)
+    return {name: sorted(found[name]) for name in sorted(found)}
+
+
+def digests() -> dict[str, str]:
+    """Returns SHA-256 of each file that says what is done and what is promised: documents, controls, targets."""
+    files = [*catalogue.DOCUMENTS.glob("*/*.yaml"), *catalogue.CONTROLS.glob("*.yaml"), catalogue.TARGETS]
+    return {str(file.relative_to(ROOT)): hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)}
 
 
 def _git(*words: str) -> str:
@@ -68,8 +97,10 @@ def _git(*words: str) -> str:
         return ""
 
 
-def _merge(folder: Path, facts: dict[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "environment.json"
-    known = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps(known | facts, indent=2) + "\n")
+def _known(recorder: Recorder) -> dict[str, Any]:
+    path = recorder.folder / FILE
+    return dict(json.loads(path.read_text())) if path.exists() else {}
+
+
+def _merge(recorder: Recorder, facts: dict[str, Any]) -> None:
+    recorder.write(FILE, _known(recorder) | facts)

@@ -1,7 +1,8 @@
 """The gate: every experiment and every negative control, judged, with one exit code.
 
-pytest runs the experiments and the judge reads what they recorded, each in a process of its own: the exit code is the
-judge's, and what pytest thinks of it only matters where the record would be silent.
+Cases are recorded first, each by a process of its own and side by side where their blast radius allows; the live tests
+that run no experiment are done meanwhile. Then pytest asks the record, and so does the judge, whose exit code it is:
+what pytest thinks only matters where the record would be silent.
 """
 
 from __future__ import annotations
@@ -9,36 +10,119 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
 
 from deploy.paths import ROOT
-from experiments import catalogue, environment
-from experiments.record import case_name
+from experiments import baseline, cases, dispatch, environment, running, schedule, undo
+from experiments.dispatch import Job
+from experiments.radius import Radius, Thing
+from experiments.record import Recorder
+from experiments.schedule import Task
 
-SELECTION = "nightly or control"
+SELECTION = "(nightly or control)"
 NOT_PROVEN, MISSING = 2, 69
 
 
-def cases() -> list[str]:
-    """Returns the folder names of all cases a whole run leaves."""
-    found = []
-    for experiment in map(catalogue.find, catalogue.names()):
-        found += [case_name(experiment.name), *(case_name(experiment.name, name) for name in experiment.controls)]
-    return found
+def _needs(things: Iterable[Thing]) -> Radius:
+    return Radius(disturbs=frozenset(), needs=frozenset(things))
 
 
-def run(folder: Path, image_source: str) -> int:
+# Live tests that run no experiment, by their mark, with about what they take. They disturb nothing but what they made.
+# Those of metrics and dashboards look at all that stands, the others (backups, passwords, network) not at the shop.
+TESTS = {
+    "alerts": Task("tests-alerts", _needs(set(Thing) - {Thing.EVERYTHING}), 90),
+    "not alerts and not last": Task(
+        "tests-others", _needs({Thing.POSTGRES, Thing.REDIS, Thing.TRACING, Thing.BACKUPS}), 240
+    ),
+}
+
+
+def run(folder: Path, image_source: str, at_once: int) -> int:
     """Runs everything into a folder; returns 0 all passed, 1 something failed, 2 not proven, 69 nothing could run."""
-    environment.expect(folder, cases())
-    selected = ["tests", "-m", SELECTION, "--run-dir", str(folder), "--image-source", image_source, "--keep-cluster"]
-    tests = subprocess.run([sys.executable, "-m", "pytest", *selected], cwd=ROOT, check=False).returncode
+    from deploy import stack
+    from deploy.progress import shown
+
+    found, begin = cases.everything(), time.monotonic()
+    environment.expect(folder, (case.name for case in found))
+    cluster = stack.up(source=image_source)
+    undo.heal(cluster.name, abandoned=True)
+    environment.write(folder, cluster)
+    jobs = [Job(task, _pytest(f"not judged and {which}", "-q"), folder / task.name) for which, task in TESTS.items()]
+    for case in found:
+        arguments = ["-m", "experiments", "run", case.experiment.name, "--run-dir", str(folder), "--no-judge"]
+        control = ["--control", case.control] if case.control else []
+        jobs.append(Job(case.task(), [*arguments, *control], folder / case.name))
+    codes: dict[str, int] = {}
+    as_before = True
+    try:
+        with shown() as progress, baseline.kept(cluster, Recorder(folder, cluster.name)):
+            codes = dispatch.run(jobs, at_once, progress, lambda name: name in _running(cluster.name))
+    except KeyboardInterrupt:
+        undo.heal(cluster.name, abandoned=True)
+        raise
+    except baseline.NotAsBefore as difference:
+        as_before = False
+        print(difference)
     if not any(folder.glob("*/case.json")):
         return MISSING
+    judged = subprocess.run(
+        [sys.executable, *_pytest("(judged or last)", "--recorded", "--run-dir", folder)], cwd=ROOT, check=False
+    )
     told = folder / "results.json"  # pytest's summary judged and printed already, unless it was cut off
-    verdict = int(json.loads(told.read_text())["exit_code"]) if told.exists() else judge(folder)
-    return verdict or (NOT_PROVEN if tests else 0)
+    verdict = None if told.exists() else judge(folder)
+    results = json.loads(told.read_text())
+    _show_times(results["cases"], time.monotonic() - begin)
+    proven = as_before and not judged.returncode and not any(codes.values())
+    return verdict or int(results["exit_code"]) or (0 if proven else NOT_PROVEN)
 
 
 def judge(folder: Path) -> int:
     """Judges a recorded run, prints its table and returns the judge's exit code."""
     return subprocess.run([sys.executable, "-m", "reports", str(folder)], cwd=ROOT, check=False).returncode
+
+
+def show_plan(at_once: int) -> int:
+    """Prints when each case would run if each took as long as is expected."""
+    tasks = [*TESTS.values(), *(case.task() for case in cases.everything())]
+    slots = schedule.plan(schedule.order(tasks, at_once), at_once)
+    table = Table("from", "until", "case", "disturbs")
+    for slot in slots:
+        disturbs = ", ".join(sorted(slot.task.radius.disturbs)) or "nothing"
+        table.add_row(_clock(slot.begin_s), _clock(slot.end_s), slot.task.name, disturbs)
+    Console().print(table)
+    serial_s = sum(slot.task.expected_s for slot in slots)
+    print(f"{_clock(schedule.makespan_s(slots))} at {at_once} at once, {_clock(serial_s)} one after the other")
+    return 0
+
+
+def _pytest(marked: str, *more: str | Path) -> list[str]:
+    options = ["--no-deploy", "--keep-cluster", *map(str, more)]
+    return ["-m", "pytest", "tests", "-m", f"{SELECTION} and {marked}", *options]
+
+
+def _running(cluster: str) -> set[str]:
+    return {case.name for case in running.cases(cluster)}
+
+
+def _show_times(figures: Iterable[dict[str, Any]], elapsed_s: float) -> None:
+    """Prints where the time went: a case's own fault, and what was around it."""
+    table = Table("case", title="Where the time went", title_justify="left")
+    for heading in ("fault s", "wall s", "overhead s", "overhead %"):
+        table.add_column(heading, justify="right")
+    rows = sorted(figures, key=lambda each: -(each["wall_s"] or 0))
+    for each in rows:
+        known = [each[key] for key in ("fault_s", "wall_s", "overhead_s", "overhead_percent")]
+        table.add_row(each["case"], *("-" if value is None else f"{value:.0f}" for value in known))
+    Console(width=None if sys.stdout.isatty() else 150).print(table)
+    fault_s, wall_s = (sum(each[key] or 0 for each in rows) for key in ("fault_s", "wall_s"))
+    print(f"all: {elapsed_s:.0f} s; the cases one after the other {wall_s:.0f} s, their faults alone {fault_s:.0f} s")
+
+
+def _clock(seconds: float) -> str:
+    return f"{seconds // 60:3.0f}:{seconds % 60:02.0f}"

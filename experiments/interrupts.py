@@ -51,4 +51,3 @@ def interruptible() -> Iterator[Interrupts]:
             signal.signal(number, handler)
     if interrupts.heard:
         raise KeyboardInterrupt
-

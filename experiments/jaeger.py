@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from deploy.errors import Problem
+from experiments.drivers.answers import ask
 
 LIMIT = 100
 WINDOW_US_MIN = 1000
-ANSWER_S = 30.0
+SILENCE_S = 30.0
 EVERY_TAG = ("experiment.run", "experiment.request", "db.system", "http.status_code")
 
 type Traces = dict[str, dict[str, Span]]
@@ -74,16 +75,9 @@ class Jaeger:
         ]
 
     def _get(self, path: str, fields: Mapping[str, Any] | None = None) -> list[Any]:
-        from urllib3 import PoolManager  # unlike others, asks no proxy for an address of this machine
-        from urllib3.exceptions import HTTPError
-
-        try:
-            answer = PoolManager().request("GET", self.url + path, fields=fields, timeout=ANSWER_S, retries=False)
-        except HTTPError as error:
-            raise Problem("Jaeger does not answer", why=str(error), fix="is the component jaeger up?") from error
-        body = answer.json() if answer.status == 200 else {"errors": answer.data[:300].decode(errors="replace")}
+        body = ask(self.url + path, fields, silence_s=SILENCE_S)
         if body.get("errors"):
-            raise Problem(f"Jaeger answered {answer.status} to {path}", why=str(body["errors"]))
+            raise Problem(f"Jaeger answered {path} with errors", why=str(body["errors"]))
         return list(body["data"] or [])
 
     def _merged(self, answers: Sequence[Any]) -> Traces:

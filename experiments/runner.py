@@ -2,27 +2,49 @@
 
 A child process, because Chaos Toolkit handles signals only in a main thread, chaostoolkit-kubernetes reads its
 kubeconfig at import, and a crash must not take the judge with it. Its environment is made, not inherited: no proxies,
-one kubeconfig, one context. Its exit code says nothing (research/style.md §5) and is not looked at.
+one context, and the kubeconfig of the account that its document names instead of ours. Its exit code says nothing
+(research/style.md §5) and is not looked at.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from contextlib import ExitStack
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.cluster import Cluster
 from deploy.errors import Problem
 from deploy.files import replace_text
 from deploy.paths import ROOT
-from experiments import catalogue, documents, guard, plain_yaml, undo, weaken
+from experiments import (
+    account,
+    baseline,
+    cases,
+    catalogue,
+    documents,
+    guard,
+    leash,
+    plain_yaml,
+    plan,
+    running,
+    undo,
+    weaken,
+)
 from experiments.catalogue import Experiment
+from experiments.collect import collected
+from experiments.collect.scene import Scene
+from experiments.documents import Document
+from experiments.environment import write as write_environment
 from experiments.interrupts import Interrupts, interruptible
 from experiments.ledger import Ledger
-from experiments.record import CASE_DIR, CONTROL, Recorder, case_name, now
+from experiments.record import CASE_DIR, CLUSTER, CONTROL, Recorder, case_name, now
 
 ROLLBACKS_S = 90.0
 RUN_S_MAX = 1800.0
@@ -33,7 +55,7 @@ PASSED_ON_PREFIXES = ("RESILIENCE_", "DOCKER_")
 
 
 def environment(cluster: Cluster, case: Path) -> dict[str, str]:
-    """Returns the child's environment: one cluster, one case, no proxies."""
+    """Returns the child's environment: one cluster, as the child may use it, one case, no proxies."""
     kept = {
         name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)
     }
@@ -42,7 +64,9 @@ def environment(cluster: Cluster, case: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "KUBECONFIG": str(cluster.kubeconfig),
         "KUBERNETES_CONTEXT": cluster.context,
-        "RESILIENCE_CLUSTER": cluster.name,
+        CLUSTER: cluster.name,
+        "RESILIENCE_KUBECONFIG": str(cluster.kubeconfig),
+        "RESILIENCE_CONTEXT": cluster.context,
         CASE_DIR: str(case),
         guard.PINNED: guard.pin(cluster),
     }
@@ -50,6 +74,9 @@ def environment(cluster: Cluster, case: Path) -> dict[str, str]:
 
 def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster | None = None) -> Path:
     """Runs an experiment once, with a negative control if one is named, and returns the case's folder.
+
+    What the settings allow is asked and recorded first. Nothing is injected where every target is out of reach; with a
+    negative control it always is, because its protection is taken away on purpose, and after that question.
 
     Raises:
         Problem: it could not be run, or what it left behind could not be undone.
@@ -64,35 +91,64 @@ def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster |
             fix=f"one of: {', '.join(experiment.controls) or 'none'}",
         )
     cluster = cluster or Cluster.connect()
-    with interruptible() as interrupts, only_experiment(cluster.name, ROLLBACKS_S) as lock:
-        undo.heal(cluster.name)
+    case = case_name(experiment.name, control)
+    with interruptible() as interrupts:
+        undo.heal(cluster.name, abandoned=True)
         guard.pin(cluster)
         guard.permit(cluster)
-        recorder = Recorder(run_dir.resolve() / case_name(experiment.name, control))
-        recorder.describe(
-            case=recorder.folder.name,
-            experiment=experiment.name,
-            targets=list(experiment.targets_under(control)),
-            control=control,
-            description=document.description,
-            started=now(),
-        )
-        replace_text(recorder.folder / DOCUMENT, json.dumps(data, indent=1), mode=0o600)
-        try:
+        write_environment(run_dir.resolve(), cluster)
+        with running.begun(cluster.name, case, cases.radius(experiment, control)) as lock:
+            recorder = Recorder(run_dir.resolve() / case, cluster.name)
+            replace_text(recorder.folder / DOCUMENT, json.dumps(data, indent=1), mode=0o600)
             try:
-                with ExitStack() as stack:
-                    if control:
-                        stack.enter_context(weaken.weakened(cluster, experiment.control_file(control)))
-                    _chaos(experiment, cluster, recorder.folder, control, lock, interrupts)
-            finally:
-                _left_behind(cluster, recorder)
-        except KeyboardInterrupt:  # at whatever moment it came, in the middle of putting things back for instance
-            interrupts.winding_up = True
-            _left_behind(cluster, recorder)
-            raise
-        finally:
-            recorder.describe(ended=now())
+                _record(experiment, document, cluster, Run(recorder, control, lock, interrupts))
+            except KeyboardInterrupt:  # whenever it came, in the middle of putting things back for instance
+                interrupts.winding_up = True
+                undo.heal_own(cluster.name)
+                raise
     return recorder.folder
+
+
+@dataclass(frozen=True)
+class Run:
+    """What surrounds one run of Chaos Toolkit.
+
+    Attributes:
+        recorder: of the case.
+        control: the negative control that it runs under.
+        lock: descriptor that says that the case runs.
+        interrupts: of this process.
+    """
+
+    recorder: Recorder
+    control: str | None
+    lock: int
+    interrupts: Interrupts
+
+
+def _record(experiment: Experiment, document: Document, cluster: Cluster, run: Run) -> None:
+    recorder, control = run.recorder, run.control
+    recorder.describe(
+        case=recorder.folder.name,
+        experiment=experiment.name,
+        targets=list(experiment.targets_under(control)),
+        control=control,
+        description=document.description,
+        started=now(),
+    )
+    with ExitStack() as stack:  # left from the innermost to the outermost, whatever happens in it
+        case = recorder.folder.name
+        stack.callback(recorder.close)
+        if plan.recorded(experiment, document, control, cluster, recorder):
+            return
+        stack.enter_context(baseline.kept(cluster, recorder))
+        if control:
+            weakening = stack.enter_context(account.acting_as(cluster, account.WEAKEN, case))
+            stack.enter_context(weaken.weakened(weakening, experiment.control_file(control), recorder))
+        stack.enter_context(collected(_scene(document, cluster, recorder)))
+        stack.enter_context(_healed(cluster, recorder))
+        acting = stack.enter_context(account.acting_as(cluster, document.configuration.account, case))
+        _chaos(experiment, acting, run)
 
 
 def chaos_program() -> Path:
@@ -100,14 +156,13 @@ def chaos_program() -> Path:
     return Path(sys.executable).with_name("chaos")
 
 
-def _chaos(
-    experiment: Experiment, cluster: Cluster, case: Path, control: str | None, lock: int, interrupts: Interrupts
-) -> None:
+def _chaos(experiment: Experiment, cluster: Cluster, run: Run) -> None:
     """Runs the child to its end; a signal to us is passed on and its rollbacks are waited for.
 
-    It is given what was checked, not the file, which may have been changed meanwhile, or read otherwise by another
-    reader. Its standard input is a leash: it ends when we are killed.
+    The child is given what was checked, not the file, which may have been changed meanwhile, or be read otherwise by
+    another reader. It holds on to the lock that says that the case runs: it may outlive us.
     """
+    case = run.recorder.folder
     argv = [
         str(chaos_program()),
         "--no-version-check",
@@ -116,45 +171,76 @@ def _chaos(
         str(catalogue.SETTINGS),
         "run",
         "--journal-path",
-        str(case / "journal.json"),
+        os.devnull,  # the recording control writes it, step by step and without secrets
         str(case / DOCUMENT),
     ]
-    with (
-        (case / "chaos.log").open("ab") as log,
-        subprocess.Popen(
+    with open(case / "chaos.log", "ab", opener=_private) as log:  # Path.open takes no opener
+        child = subprocess.Popen(
             argv,
             cwd=case,
-            env=environment(cluster, case) | {CONTROL: control or ""},
+            env=environment(cluster, case) | {CONTROL: run.control or "", leash.LEASHED: "1"},
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
+            pass_fds=[run.lock],
             start_new_session=True,  # Ctrl-C reaches it once, from us, not a second time from the terminal
-            pass_fds=[lock],
-        ) as child,
-    ):
+        )
         try:
             child.wait(RUN_S_MAX)
         except subprocess.TimeoutExpired as error:
-            _end(child, interrupts)
+            end([child], ROLLBACKS_S)
             raise Problem(f"{experiment.name} did not end within {RUN_S_MAX:g} s", fix=f"see {log.name}") from error
         except BaseException:
-            _end(child, interrupts)
+            run.interrupts.winding_up = True
+            end([child], ROLLBACKS_S)
             raise
+    if child.returncode < 0:
+        run.recorder.note(f"Chaos Toolkit was ended by signal {-child.returncode}: what is recorded ends there")
 
 
-def _end(child: subprocess.Popen[bytes], interrupts: Interrupts) -> None:
-    """Asks the child to stop, gives its rollbacks time, and kills it only then; a second Ctrl-C changes nothing."""
-    interrupts.winding_up = True
-    child.terminate()
+def end(children: Sequence[subprocess.Popen[bytes]], within_s: float) -> None:
+    """Asks processes to stop, gives them time, and kills them only then; a second Ctrl-C changes nothing."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if _in_main_thread() else None
+    last = time.monotonic() + within_s
     try:
-        child.wait(ROLLBACKS_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait(10)
+        for child in children:
+            child.send_signal(signal.SIGTERM)
+        for child in children:
+            try:
+                child.wait(max(0.0, last - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait(10)
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
 
 
-def _left_behind(cluster: Cluster, recorder: Recorder) -> None:
+def _in_main_thread() -> bool:
+    import threading
+
+    return threading.current_thread() is threading.main_thread()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)
+
+
+@contextmanager
+def _healed(cluster: Cluster, recorder: Recorder) -> Iterator[None]:
     """Undoes what the child did not, and says so: a case that had to be healed from outside was not whole."""
-    if Ledger.of(cluster.name).open():
-        for line in undo.heal(cluster.name):
-            recorder.note(f"healed after the experiment: {line}")
+    try:
+        yield
+    finally:
+        if any(not entry.fault.startswith(weaken.FAULT) for entry in Ledger.of(cluster.name).own()):
+            for line in undo.heal_own(cluster.name):
+                recorder.note(f"healed after the experiment: {line}")
+
+
+def _scene(document: Document, cluster: Cluster, recorder: Recorder) -> Scene:
+    """Returns what is to be collected about a case."""
+    configuration = document.configuration
+    callers = configuration.traffic.callers if configuration.traffic else {}
+    zones = sorted({call.zone for call in callers.values() if call.zone})
+    area = configuration.experiment.partition("/")[0]
+    return Scene(cluster, recorder, area, configuration.watch, zones, now()["wall"])

@@ -40,8 +40,8 @@ GATEWAY = "gateway"
 INSIDE = re.compile(r"http://[a-z0-9-]+(\.[a-z0-9-]+)*\.svc\.cluster\.local(:[0-9]{1,5})?(/\S*)?")
 Label = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")]
 CALLERS = "callers"
-# The newest sample file of a caller in its pod; its last lines are enough to know how it fares.
-TAIL = 'tail -c 60000 "$(ls -t /tmp/samples-"$0"-*.ndjson | head -n 1)"'
+# The newest sample file of a run's caller in its pod; its last lines are enough to know how it fares.
+TAIL = 'tail -c 60000 "$(ls -t /tmp/samples-"$0"-"$1"-*.ndjson | head -n 1)"'
 
 
 class Users(BaseModel):
@@ -113,10 +113,10 @@ class Traffic:
     def start(self) -> Self:
         """Starts every caller, side by side; an experiment without traffic starts none."""
         if self.plan:
-            zones = sorted({call.zone for call in self.plan.callers.values() if call.zone})
-            stop = {"undo": "stop-callers", "zones": zones}
+            inside = {name: call.zone for name, call in self.plan.callers.items() if call.zone}
+            stop = {"undo": "stop-callers", "run": self.run, "zones": sorted(set(inside.values())), "callers": inside}
             undo.require_rights(self.cluster, [stop])
-            self._left = self.ledger.intend("callers", stop)
+            self._left = self.ledger.intend("callers", stop | {"case": str(self.recorder.folder)})
             with ThreadPoolExecutor(len(self.plan.callers)) as pool:
                 for caller in [pool.submit(self._start_one, name) for name in self.plan.callers]:
                     caller.result()
@@ -186,7 +186,7 @@ class Traffic:
             text = self._file(name).read_text()[-60000:]
         else:
             pod = pods.one_running(self.cluster, CALLERS, f"app=caller-{zone}").name
-            text = self.cluster.exec(CALLERS, pod, ["sh", "-c", TAIL, name], container="caller", timeout_s=20)
+            text = self.cluster.exec(CALLERS, pod, ["sh", "-c", TAIL, self.run, name], container="caller", timeout_s=20)
         return succeeded(text, after=now - seconds)
 
     def _file(self, name: str) -> Path:

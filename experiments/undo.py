@@ -1,15 +1,19 @@
-"""The undos that the ledger names, made to act. Every one may be repeated and then changes nothing."""
+"""The undos that the ledger names, made to act. Every one may be repeated and then changes nothing.
+
+Each acts as the account whose kind of fault it undoes: what may break a thing is what may put it back.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.errors import Problem
 from deploy.waiting import NotSo, eventually
-from experiments import guard, pods
+from experiments import account, guard, pods
 from experiments.drivers import docker_nodes
 from experiments.drivers.database import Database
 from experiments.drivers.injector import NAMESPACE as INJECTOR
@@ -20,7 +24,8 @@ if TYPE_CHECKING:
     from deploy.cluster import Cluster
 
 CALLERS = "callers"
-ELECTION_S, DISCARD_S, REBUILD_S = 45.0, 120.0, 300.0
+ELECTION_S, DISCARD_S, REBUILD_S, FOLLOW_S, DELETED_S = 45.0, 120.0, 300.0, 240.0, 60.0
+LAST_ANSWER_S = 8.0
 STOP_CALLERS = Path(__file__).parent / "inside" / "stop_callers.sh"
 
 
@@ -30,32 +35,22 @@ class Target:
     One that cannot be reached is not asked again for every entry: each would wait for its own time-out.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, stack: ExitStack) -> None:
+        self.name, self._stack = name, stack
         self._cluster: Cluster | None = None
         self._unreachable: Problem | None = None
+        self._acting: dict[str, Cluster] = {}
 
-    def of(self, entry: Entry) -> Cluster:
-        """Returns the cluster that an entry's fault was injected into.
+    def of(self, entry: Entry, who: str) -> Cluster:
+        """Returns the cluster that an entry's fault was injected into, as an account may use it.
 
         Raises:
             Problem: it cannot be reached, or another one answers in its place.
         """
-        if self._unreachable:
-            raise self._unreachable
-        try:
-            answers = guard.identity_text(self.cluster)
-        except Problem as problem:
-            self._unreachable = problem
-            raise
-        if entry.cluster != answers:
-            raise Problem(
-                "another cluster answers than the one the fault was injected into: nothing was changed there",
-                why=f"injected into {entry.cluster or 'a cluster that the ledger does not name'}\nnow it is {answers}",
-                fix="heal with the kubeconfig and context of then; if that cluster is gone, remove the ledger: "
-                + str(Ledger.of(self.name).path),
-            )
-        return self.cluster
+        self._require_same(entry)
+        if who not in self._acting:
+            self._acting[who] = self._stack.enter_context(account.acting_as(self.cluster, who, "heal"))
+        return self._acting[who]
 
     @property
     def cluster(self) -> Cluster:
@@ -65,53 +60,81 @@ class Target:
         self._cluster = self._cluster or Cluster.connect(self.name)
         return self._cluster
 
+    def _require_same(self, entry: Entry) -> None:
+        if self._unreachable:
+            raise self._unreachable
+        try:
+            answers = guard.identity_text(self.cluster)
+        except Problem as problem:
+            self._unreachable = problem
+            raise
+        if entry.on != answers:
+            raise Problem(
+                "another cluster answers than the one the fault was injected into: nothing was changed there",
+                why=f"injected into {entry.on or 'a cluster that the ledger does not name'}\nnow it is {answers}",
+                fix="heal with the kubeconfig and context of then; if that cluster is gone, remove the ledger: "
+                + str(Ledger.of(self.name).path),
+            )
 
-def drivers(name: str) -> Mapping[str, Driver]:
-    """Returns the driver of every undo for one cluster; the API server is asked only by those that need it."""
-    target = Target(name)
-    on_cluster: Mapping[str, Callable[[Cluster, Undo], str]] = {
-        "clear-fault": clear_fault,
-        "stop-callers": stop_callers,
-        "restore-object": restore_object,
-        "delete-object": delete_object,
-        "rebuild-database": rebuild_database,
+
+def drivers(name: str, stack: ExitStack) -> Mapping[str, Driver]:
+    """Returns the driver of every undo for one cluster; the API server is asked only by those that need it.
+
+    Args:
+        name: of the cluster.
+        stack: closes what they open.
+    """
+    target = Target(name, stack)
+    on_cluster: Mapping[str, tuple[str, Callable[[Cluster, Undo], str]]] = {
+        "clear-fault": (account.WORKLOAD, clear_fault),
+        "stop-callers": (account.OBSERVE, stop_callers),
+        "restore-object": (account.WEAKEN, restore_object),
+        "delete-object": (account.WEAKEN, delete_object),
+        "rebuild-database": (account.DATA, rebuild_database),
     }
 
-    def driver(act: Callable[[Cluster, Undo], str]) -> Driver:
-        return lambda entry: act(target.of(entry), entry.undo)
+    def driver(who: str, act: Callable[[Cluster, Undo], str]) -> Driver:
+        return lambda entry: act(target.of(entry, who), entry.undo)
 
-    return {"unpause-node": lambda entry: unpause_node(entry.undo)} | {
-        undo: driver(act) for undo, act in on_cluster.items()
-    }
+    by_undo = {undo: driver(who, act) for undo, (who, act) in on_cluster.items()}
+    return {"unpause-node": lambda entry: unpause_node(entry.undo)} | by_undo
 
 
-def heal(name: str, fault: str | None = None) -> list[str]:
-    """Undoes everything that is open in a cluster's ledger, or one fault; returns a line for each."""
-    return Ledger.of(name).heal(drivers(name), fault=fault)
+def heal(name: str, *, abandoned: bool = False) -> list[str]:
+    """Undoes what is open in a cluster's ledger, or what no running case has open; returns a line for each."""
+    with ExitStack() as stack:
+        return Ledger.of(name).heal(drivers(name, stack), abandoned=abandoned)
+
+
+def heal_own(name: str, fault: str | None = None) -> list[str]:
+    """Undoes what this run has open, or what it has open of one fault; returns a line for each."""
+    with ExitStack() as stack:
+        return Ledger.of(name).heal_own(drivers(name, stack), fault)
 
 
 def require_rights(cluster: Cluster, undos: Iterable[Undo]) -> None:
-    """Checks that we may do what the undos need, before there is anything to undo.
+    """Checks that the user's own rights, where no account of the suite is acted as, are enough for the undos.
 
     Raises:
-        Problem: we may not; nothing may be injected then.
+        Problem: they are not; nothing may be injected then.
     """
     from kubernetes.client import AuthorizationV1Api, V1ResourceAttributes, V1SelfSubjectAccessReview
 
+    if not os.environ.get(account.OWN_RIGHTS):  # what an account may do is what its kind of fault needs
+        return
     api: Any = AuthorizationV1Api(cluster.api)
-    for undo in undos:
-        for verb, group, resource, namespace in _needs(cluster, undo):
-            name, _, subresource = resource.partition("/")
-            asked = V1ResourceAttributes(
-                verb=verb, group=group, resource=name, subresource=subresource, namespace=namespace
+    for verb, group, resource, namespace in {need for undo in undos for need in _needs(cluster, undo)}:
+        name, _, subresource = resource.partition("/")
+        asked = V1ResourceAttributes(
+            verb=verb, group=group, resource=name, subresource=subresource, namespace=namespace
+        )
+        review = V1SelfSubjectAccessReview(spec={"resourceAttributes": asked})
+        if not api.create_self_subject_access_review(review, _request_timeout=10).status.allowed:
+            raise Problem(
+                f"nothing was injected, because it could not be undone: your rights do not let us {verb} {resource}",
+                why=f"in namespace {namespace or '(none)'}, with {cluster.kubeconfig}",
+                fix=f"use credentials with that right, or the suite's accounts: without {account.OWN_RIGHTS}",
             )
-            review = V1SelfSubjectAccessReview(spec={"resourceAttributes": asked})
-            if not api.create_self_subject_access_review(review, _request_timeout=10).status.allowed:
-                raise Problem(
-                    f"nothing was injected: it could not be undone, these credentials may not {verb} {resource}",
-                    why=f"undo {undo['undo']}, namespace {namespace or '(none)'}, {cluster.kubeconfig}",
-                    fix="use credentials with that right",
-                )
 
 
 def _needs(cluster: Cluster, undo: Undo) -> Iterator[tuple[str, str, str, str]]:
@@ -149,27 +172,49 @@ def clear_fault(cluster: Cluster, undo: Undo) -> str:
 
 
 def stop_callers(cluster: Cluster, undo: Undo) -> str:
-    """Ends the open-loop callers in the caller's pods; those on this host end with the experiment that started them."""
+    """Ends the open-loop callers of a run in the caller's pods; those on this host end with whoever started them."""
     ended = 0
     for zone in undo["zones"]:
         for pod in pods.find(cluster, CALLERS, f"app=caller-{zone}"):
             if pod.running:
-                argv = ["sh", "-c", STOP_CALLERS.read_text()]
+                argv = ["sh", "-c", STOP_CALLERS.read_text(), str(undo.get("run", ""))]
                 ended += int(cluster.exec(CALLERS, pod.name, argv, container="caller"))
-    return f"{ended} caller(s) ended"
+    return ", ".join([f"{ended} caller(s) ended", *samples_left(cluster, undo)])
+
+
+def samples_left(cluster: Cluster, undo: Undo) -> Iterator[str]:
+    """Brings the samples that a killed experiment left in its callers' pods into its record, if that is still there."""
+    from loadtests.run import PodCaller
+
+    for name, zone in undo.get("callers", {}).items():
+        out = Path(undo["case"]) / f"samples-{name}.ndjson"
+        if out.exists() or not out.parent.is_dir():
+            continue
+        try:
+            caller = PodCaller.left(cluster, zone, str(undo["run"]), name)
+            if caller:
+                with suppress(Problem):  # killed as well: then what there is has no end line
+                    caller.await_end(LAST_ANSWER_S)
+                caller.fetch(out, whole=False)
+                yield f"samples of {name} fetched"
+        except Problem as problem:  # a record that is not whole must not keep the cluster from being healed
+            yield f"samples of {name} are lost: {problem.what}"
 
 
 def restore_object(cluster: Cluster, undo: Undo) -> str:
     """Makes an object be as it was written down, whether it was changed or deleted."""
-    from kubernetes.dynamic.exceptions import NotFoundError
-
     manifest = dict(undo["manifest"])
     name, namespace = manifest["metadata"]["name"], manifest["metadata"].get("namespace")
     resource = cluster.dynamic.resources.get(api_version=manifest["apiVersion"], kind=manifest["kind"])
     label = f"{manifest['kind']} {namespace}/{name}"
-    try:
-        live = resource.get(name=name, namespace=namespace).to_dict()
-    except NotFoundError:
+    # One that is still being deleted would take what is written to it along.
+    live = eventually(
+        lambda: _live(resource, name, namespace),
+        lambda live: live is None or not live["metadata"].get("deletionTimestamp"),
+        within_s=DELETED_S,
+        what=f"{label} to be gone or to stay",
+    )
+    if live is None:
         resource.create(body=manifest, namespace=namespace)
         return f"{label} made again"
     if essence(live) == manifest:
@@ -177,6 +222,15 @@ def restore_object(cluster: Cluster, undo: Undo) -> str:
     manifest["metadata"] = manifest["metadata"] | {"resourceVersion": live["metadata"]["resourceVersion"]}
     resource.replace(body=manifest, name=name, namespace=namespace)
     return f"{label} restored"
+
+
+def _live(resource: Any, name: str, namespace: str | None) -> dict[str, Any] | None:
+    from kubernetes.dynamic.exceptions import NotFoundError
+
+    try:
+        return dict(resource.get(name=name, namespace=namespace).to_dict())
+    except NotFoundError:
+        return None
 
 
 def delete_object(cluster: Cluster, undo: Undo) -> str:
@@ -196,7 +250,7 @@ def rebuild_database(cluster: Cluster, undo: Undo) -> str:
     """Brings a database back from its repository, unless it still stands, or stands again, with its own data.
 
     Half a destruction is finished first: members with data and Patroni's memory of members without would wait for
-    each other.
+    each other. It is over when every member follows, those too that lost a part of their data.
     """
     database = Database(cluster, str(undo["namespace"]), str(undo["name"]))
     label = f"database {undo['namespace']}/{undo['name']}"
@@ -207,14 +261,35 @@ def rebuild_database(cluster: Cluster, undo: Undo) -> str:
         except Problem:
             return False
 
-    with suppress(NotSo):  # an election, or a connection that was lost, must not cost a database its life
+    told = f"{label} stands with its own data"
+    try:  # an election, or a connection that was lost, must not cost a database its life
         eventually(stands, bool, within_s=ELECTION_S, every_s=2, what=f"{label} to answer")
         restore_object(cluster, undo)
-        return f"{label} stands with its own data"
-    database.discard(DISCARD_S)
-    restore_object(cluster, undo)
-    eventually(stands, bool, within_s=REBUILD_S, every_s=2, what=f"{label} to come back from its repository")
-    return f"{label} restored from its repository"
+    except NotSo:
+        database.discard(DISCARD_S)
+        restore_object(cluster, undo)
+        eventually(stands, bool, within_s=REBUILD_S, every_s=2, what=f"{label} to come back from its repository")
+        told = f"{label} restored from its repository"
+    renewed = _complete(database, label)
+    return f"{told}, {', '.join(renewed)} copied anew" if renewed else told
+
+
+def _complete(database: Database, label: str) -> list[str]:
+    """Waits until every member follows; one that does not by itself gets a new volume. Returns the names of those."""
+
+    def all_follow(within_s: float) -> None:
+        wanted = f"every member of {label} to follow"
+        eventually(database.behind, lambda names: not names, within_s=within_s, every_s=2, what=wanted)
+
+    try:
+        all_follow(FOLLOW_S)
+    except NotSo:
+        behind = database.behind()
+        for name in behind:
+            database.renew(name)
+        all_follow(REBUILD_S)
+        return behind
+    return []
 
 
 SERVERS_OWN = (

@@ -4,6 +4,8 @@ A control is a file of data, tests/controls/<experiment>~<name>.yaml:
 
 ```yaml
 why: one sentence, what is taken away and what must then be seen
+disturbs: [alerting]        # besides what the document says; see experiments/radius.py
+settles: [mesh/ejections]   # what does not linger, because putting the protection back ends it
 changes:
   - {apiVersion: apps/v1, kind: Deployment, namespace: shop, name: app, patch: {spec: {minReadySeconds: null}}}
   - {apiVersion: policy/v1, kind: PodDisruptionBudget, namespace: shop, name: app, delete: true}
@@ -14,6 +16,9 @@ proxies:                    # wait until these client proxies have it
 ```
 A patch is a JSON merge patch: null removes a field. Every object is written into the ledger as it was before it is
 changed, so that `heal` restores it; afterwards each must equal what was written down, and every workload be rolled out.
+
+What of a change no longer stands when the experiment ends is recorded, for a component that was applied again meanwhile
+brings the protection back: `lasts: false` says of a change that the experiment itself ends it.
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -31,6 +37,8 @@ from deploy.errors import Problem
 from deploy.waiting import eventually
 from experiments import guard, plain_yaml, pods, undo
 from experiments.ledger import Ledger
+from experiments.radius import Thing
+from experiments.record import Recorder
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
@@ -58,6 +66,7 @@ class Change(Strict):
     patch: dict[str, Any] | None = None
     within: list[str] = Field(default_factory=list)
     delete: bool = False
+    lasts: bool = True
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
@@ -82,8 +91,25 @@ class Weakening(Strict):
     """A control file."""
 
     why: str
+    disturbs: list[Thing]
+    settles: list[Thing] = Field(default_factory=list)
     changes: list[Change] = Field(min_length=1)
     proxies: list[Proxies] = Field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One object as it was, and as the change left it: None when it was deleted."""
+
+    before: dict[str, Any]
+    after: dict[str, Any] | None
+    lasts: bool
+
+    @property
+    def label(self) -> str:
+        """How people call it."""
+        meta = self.before["metadata"]
+        return f"{self.before['kind']} {meta.get('namespace')}/{meta['name']}"
 
 
 def load(path: Path) -> Weakening:
@@ -101,28 +127,32 @@ def load(path: Path) -> Weakening:
 
 
 @contextmanager
-def weakened(cluster: Cluster, path: Path) -> Iterator[Weakening]:
-    """Takes the protection away for the time of the block and puts it back whatever happens in it."""
+def weakened(cluster: Cluster, path: Path, recorder: Recorder) -> Iterator[Weakening]:
+    """Takes the protection away for the time of the block and puts it back whatever happens in it.
+
+    Records at the end of the block what of it no longer stood: such a case proves nothing.
+    """
     control = load(path)
     ledger = Ledger.of(cluster.name)
     fault = f"{FAULT} {path.stem}"
     guard.pin(cluster)
-    objects: list[dict[str, Any]] = []
+    changed: list[Changed] = []
     try:
         for change in control.changes:
-            objects += _apply(cluster, ledger, fault, change)
-        _rolled_out(cluster, objects)
+            changed += _apply(cluster, ledger, fault, change)
+        _rolled_out(cluster, changed)
         for proxies in control.proxies:
             _reached(cluster, proxies)
         yield control
+        recorder.event("weakening", undone=[line for each in changed if each.lasts for line in _undone(cluster, each)])
     finally:
-        ledger.heal(undo.drivers(cluster.name), fault=fault)
-        _rolled_out(cluster, objects)
-        _as_before(cluster, objects)
+        undo.heal_own(cluster.name, fault)
+        _rolled_out(cluster, changed)
+        _as_before(cluster, changed)
 
 
-def _apply(cluster: Cluster, ledger: Ledger, fault: str, change: Change) -> list[dict[str, Any]]:
-    """Makes one change; returns the objects as they were."""
+def _apply(cluster: Cluster, ledger: Ledger, fault: str, change: Change) -> list[Changed]:
+    """Makes one change; returns the objects that it was made to."""
     guard.permit(cluster)
     resource = cluster.dynamic.resources.get(api_version=change.apiVersion, kind=change.kind)
     if change.all:
@@ -137,10 +167,12 @@ def _apply(cluster: Cluster, ledger: Ledger, fault: str, change: Change) -> list
         )
     before = [undo.essence(item | {"apiVersion": change.apiVersion, "kind": change.kind}) for item in live]
     undos = [{"undo": "restore-object", "manifest": item} for item in before]
-    undo.require_rights(cluster, undos[:1])  # they are of one kind in one namespace
+    undo.require_rights(cluster, undos)
+    changed = []
     for item, its_undo in zip(before, undos, strict=True):
         name = item["metadata"]["name"]
         ledger.intend(fault, its_undo)
+        after = None
         if change.delete:
             resource.delete(name=name, namespace=change.namespace)
         else:
@@ -153,8 +185,9 @@ def _apply(cluster: Cluster, ledger: Ledger, fault: str, change: Change) -> list
                 namespace=change.namespace,
                 content_type="application/merge-patch+json",
             )
-            _took_effect(resource, item, change.namespace)
-    return before
+            after = _took_effect(resource, item, change.namespace)
+        changed.append(Changed(item, after, change.lasts))
+    return changed
 
 
 def inside(item: dict[str, Any], path: list[str], patch: dict[str, Any]) -> dict[str, Any]:
@@ -181,21 +214,50 @@ def merged(value: Any, patch: Any) -> Any:
     return result
 
 
-def _took_effect(resource: Any, before: dict[str, Any], namespace: str) -> None:
-    name = before["metadata"]["name"]
-    if undo.essence(resource.get(name=name, namespace=namespace).to_dict()) == before:
+def _took_effect(resource: Any, before: dict[str, Any], namespace: str) -> dict[str, Any]:
+    after = undo.essence(resource.get(name=before["metadata"]["name"], namespace=namespace).to_dict())
+    if after == before:
         raise Problem(
-            f"the patch of {before['kind']} {namespace}/{name} changed nothing",
+            f"the patch of {before['kind']} {namespace}/{before['metadata']['name']} changed nothing",
             why="a control that takes nothing away proves nothing",
             fix="mend the control's file: the field may have moved",
         )
+    return after
 
 
-def _rolled_out(cluster: Cluster, objects: list[dict[str, Any]]) -> None:
+def _undone(cluster: Cluster, changed: Changed) -> list[str]:
+    """Returns what of a change does not stand any more, or cannot be seen to: a line for each place."""
+    from kubernetes.dynamic.exceptions import NotFoundError
+
+    item = changed.before
+    now = None
+    try:
+        resource = cluster.dynamic.resources.get(api_version=item["apiVersion"], kind=item["kind"])
+        meta = item["metadata"]
+        now = undo.essence(resource.get(name=meta["name"], namespace=meta.get("namespace")).to_dict())
+    except NotFoundError:
+        pass
+    except Exception as error:  # noqa: BLE001 - what was not seen to stand does not count as standing
+        return [f"{changed.label} cannot be read: {error}"]
+    return [f"{changed.label} {place}".strip() for place in differing(item, changed.after, now)]
+
+
+def differing(before: Any, after: Any, now: Any, place: str = "") -> list[str]:
+    """Returns the places in which a change made a difference and what is there now is not what it made."""
+    if before == after:
+        return []
+    if isinstance(after, dict) and isinstance(now, dict):
+        was = before if isinstance(before, dict) else {}
+        keys = sorted({*was, *after})
+        return [at for key in keys for at in differing(was.get(key), after.get(key), now.get(key), f"{place}.{key}")]
+    return [] if now == after else [place]
+
+
+def _rolled_out(cluster: Cluster, changed: list[Changed]) -> None:
     """Waits until every workload among the objects runs what its object says."""
     from deploy import rollout
 
-    workloads = [item for item in objects if item["kind"] in WORKLOADS]
+    workloads = [each.before for each in changed if each.before["kind"] in WORKLOADS]
     if workloads:
         rollout.wait(cluster, workloads, within_s=ROLLOUT_S, say=lambda _: None)
 
@@ -221,19 +283,19 @@ def shows(text: str, proxies: Proxies) -> bool:
     return (proxies.lacks is None or proxies.lacks not in text) and (proxies.has is None or proxies.has in text)
 
 
-def _as_before(cluster: Cluster, objects: list[dict[str, Any]]) -> None:
+def _as_before(cluster: Cluster, changed: list[Changed]) -> None:
     """Checks that every object is what it was.
 
     Raises:
         Problem: one is not.
     """
-    for item in objects:
+    for each in changed:
+        item, meta = each.before, each.before["metadata"]
         resource = cluster.dynamic.resources.get(api_version=item["apiVersion"], kind=item["kind"])
-        meta = item["metadata"]
         live = undo.essence(resource.get(name=meta["name"], namespace=meta.get("namespace")).to_dict())
         if _meant(live) != _meant(item):
             raise Problem(
-                f"{item['kind']} {meta.get('namespace')}/{meta['name']} is not what it was before the negative control",
+                f"{each.label} is not what it was before the negative control",
                 fix="deploy the stack again: python -m deploy up",
             )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from deploy.errors import Problem
+from deploy.files import replace_text
 from deploy.paths import ROOT
 from loadtests.child import Child
 from loadtests.shapes import SHAPES
@@ -88,7 +89,8 @@ class Locust:
             raw = self.out / "locust-raw.json"
             if child.exit_code or not raw.exists():
                 raise Problem(f"locust ended with exit code {child.exit_code}", why=child.said())
-            (self.out / "locust.json").write_text(json.dumps(_totals(json.loads(raw.read_text()))) + "\n")
+            totals = json.dumps(_totals(json.loads(raw.read_text())))
+            replace_text(self.out / "locust.json", f"{totals}\n", mode=0o600)
             raw.unlink()
         return dict(json.loads((self.out / "locust.json").read_text()))
 

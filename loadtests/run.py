@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from deploy.errors import Problem
+from deploy.files import replace_bytes
 from deploy.paths import ROOT
 from deploy.waiting import NotSo, eventually
 from loadtests.child import Child
@@ -147,7 +148,7 @@ class PodCaller:
         """
         self._pod = _running(self.cluster, f"app=caller-{self.zone}")
         caller = self.caller or self.zone
-        self._file = f"/tmp/samples-{caller}-{uuid.uuid4().hex[:12]}.ndjson"  # noqa: S108 - the pod's own volume
+        self._file = f"/tmp/samples-{self.run}-{caller}-{uuid.uuid4().hex[:12]}.ndjson"  # noqa: S108 - the pod's own volume
         load = _open_loop(self, caller, self._file)
         # A session of its own outlives this exec; nothing of it may hold the exec's streams open.
         detach = 'setsid "$@" >"$0.log" 2>&1 </dev/null & echo $!'
@@ -165,7 +166,7 @@ class PodCaller:
 
     def wait(self) -> None:
         """Waits until the whole duration has been sent and answered."""
-        self._await_end(self.duration_s + self.timeout_s + GRACE_S)
+        self.await_end(self.duration_s + self.timeout_s + GRACE_S)
         self._pid = ""
 
     def stop(self) -> None:
@@ -176,11 +177,28 @@ class PodCaller:
         """
         if self._pid:
             self._exec("sh", "-c", 'kill -TERM "$0" 2>/dev/null || true', self._pid)
-            self._await_end(self.timeout_s + GRACE_S)
+            self.await_end(self.timeout_s + GRACE_S)
             self._pid = ""
 
-    def fetch(self, out: Path) -> Path:
-        """Writes the samples to `out`, a new file, once the load has ended, and removes them from the pod.
+    @classmethod
+    def left(cls, cluster: Cluster, zone: str, run: str, caller: str) -> Self | None:
+        """Returns the handle of a run's caller that nobody stopped, None when its pod holds no samples of it.
+
+        Raises:
+            Problem: there is no such pod, or it cannot be asked.
+        """
+        found = cls(cluster, zone, url="", rate_hz=0, duration_s=0, run=run, caller=caller)
+        found._pod = _running(cluster, f"app=caller-{zone}")
+        newest = 'ls -t /tmp/samples-"$0"-"$1"-*.ndjson 2>/dev/null | head -n 1'
+        found._file = found._exec("sh", "-c", newest, run, caller).strip()
+        return found if found._file else None
+
+    def fetch(self, out: Path, *, whole: bool = True) -> Path:
+        """Writes the samples to `out` once the load has ended, and removes them from the pod.
+
+        Args:
+            out: is replaced in one step.
+            whole: refuse samples without an end line; of a caller that was killed they are all there will ever be.
 
         Raises:
             Problem: the pod is gone (it was restarted, or its zone is), or the file is not whole.
@@ -190,14 +208,14 @@ class PodCaller:
             text = gzip.decompress(base64.b64decode(packed))
         except (ValueError, OSError, EOFError) as error:
             raise Problem(f"the samples of {self.zone} did not arrive whole", why=str(error)) from None
-        if not _ended(text[-200:].decode()):
+        if whole and not _ended(text[-200:].decode()):
             raise Problem(f"the samples of {self.zone} have no end line", fix="stop() or wait() before fetch()")
-        with out.open("xb") as file:
-            file.write(text)
+        replace_bytes(out, text, mode=0o600)
         self._exec("rm", "-f", self._file, f"{self._file}.log")
         return out
 
-    def _await_end(self, within_s: float) -> None:
+    def await_end(self, within_s: float) -> None:
+        """Waits for the end line of a caller that was told to stop; Problem when it does not come."""
         try:
             eventually(
                 lambda: self._exec("tail", "-n", "1", self._file),

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from locust import FastHttpUser, between, task
 
-ITEMS = ("lamp", "chair", "kettle", "book")
+from deploy.workloads.shop.orders import CATALOGUE
 
 
 class Shopper(FastHttpUser):
@@ -29,7 +29,7 @@ class Shopper(FastHttpUser):
     def order(self) -> None:
         """Orders an item and reads the order back: an accepted order that cannot be found is a failure."""
         self.orders += 1
-        body = {"item": ITEMS[self.orders % len(ITEMS)], "quantity": 1 + self.orders % 3}
+        body = {"item": CATALOGUE[self.orders % len(CATALOGUE)]["item"], "quantity": 1 + self.orders % 2}
         with self.client.post("/orders", json=body, catch_response=True) as answer:
             if answer.status_code != HTTPStatus.CREATED:
                 answer.failure(f"ordering was answered with {answer.status_code}, not 201")

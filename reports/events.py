@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter, ValidationError
 
+from reports.surroundings import Attainability, Baseline, Collected, WatcherDied, Weakening
 from reports.traces import Trace, TraceSearch
 
 
@@ -232,7 +232,7 @@ class Unknown:
     t: float
 
 
-type Event = (
+type Known = (
     FaultIntent
     | FaultStarted
     | FaultProof
@@ -250,30 +250,16 @@ type Event = (
     | RecoveryPoint
     | RowsRead
     | Alert
+    | Weakening
+    | Attainability
+    | Collected
+    | Baseline
+    | WatcherDied
     | Note
-    | Unknown
 )
+type Event = Known | Unknown
 
-_ADAPTERS: dict[str, TypeAdapter[Any]] = {
-    "fault.intent": TypeAdapter(FaultIntent),
-    "fault.started": TypeAdapter(FaultStarted),
-    "fault.proof": TypeAdapter(FaultProof),
-    "fault.ended": TypeAdapter(FaultEnded),
-    "ejection": TypeAdapter(Ejection),
-    "clients": TypeAdapter(Clients),
-    "ready": TypeAdapter(Ready),
-    "eviction": TypeAdapter(Eviction),
-    "handshake": TypeAdapter(Handshake),
-    "coverage": TypeAdapter(Coverage),
-    "trace": TypeAdapter(Trace),
-    "trace.search": TypeAdapter(TraceSearch),
-    "pressure": TypeAdapter(Pressure),
-    "phase": TypeAdapter(Phase),
-    "recovery_point": TypeAdapter(RecoveryPoint),
-    "rows_read": TypeAdapter(RowsRead),
-    "alert": TypeAdapter(Alert),
-    "note": TypeAdapter(Note),
-}
+_KNOWN: TypeAdapter[Known] = TypeAdapter(Annotated[Known, Field(discriminator="kind")])
 _UNKNOWN = TypeAdapter(Unknown)
 
 
@@ -283,7 +269,9 @@ def parse_event(line: str) -> Event:
     Raises:
         ValueError: the line is not JSON, or lacks what its kind must have (pydantic's ValidationError is one).
     """
-    raw = json.loads(line)
-    kind = raw.get("kind") if isinstance(raw, dict) else None
-    event: Event = _ADAPTERS.get(str(kind), _UNKNOWN).validate_python(raw)
-    return event
+    try:
+        return _KNOWN.validate_json(line)
+    except ValidationError as error:
+        if error.errors(include_url=False)[0]["type"] != "union_tag_invalid":
+            raise
+        return _UNKNOWN.validate_json(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,18 +12,24 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from reports.baseline import WORTH
 from reports.events import Coverage, Handshake
-from reports.model import Outcome, Verdict, figure
-from reports.table import allowed_text, margin_text
-from reports.timeline import timeline
+from reports.model import Verdict, figure
+from reports.svg import sparkline
+from reports.timeline import Timeline, timeline
+from reports.words import allowed_text, complaints, margin_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reports.drift import Trend
+    from reports.figures import CaseFigures
     from reports.record import CaseRecord
-    from reports.results import CaseFigures, ControlResult, Results
+    from reports.results import ControlResult, Results
 
 _MODES = ("plaintext", "tls1.2", "tls1.3-no-cert", "mesh")
+_BROKEN = {"failed", "survived"}
+_PORTS_MAX, _ITEMS_MAX = 400, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +39,29 @@ class CaseView:
     figures: CaseFigures
     verdicts: tuple[Verdict, ...]
     chips: tuple[tuple[str, str], ...]
-    svg: Markup
+    timeline: Timeline | None
+    zones: tuple[str, ...]
     ports: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
 
 def html_report(results: Results, records: Sequence[CaseRecord]) -> str:
-    """The page. Every word of a record is escaped: by the template, and by svg.tag inside the pictures."""
+    """The page: words and figures are those of results.json, the records are there for pictures and ports alone.
+
+    Every word of a record is escaped: by the template, and by svg.tag inside the pictures.
+    """
     by_case = {record.case.case: record for record in records}
     views = [_view(figures, by_case[figures.case], results) for figures in results.cases if figures.case in by_case]
     views.sort(key=lambda view: (view.figures.control is not None, view.figures.case))
-    unproven = [v for v in results.verdicts if v.outcome in {Outcome.INCONCLUSIVE, Outcome.ERROR}]
-    slowest = sorted((c for c in results.cases if c.wall_s is not None), key=lambda c: -(c.overhead_s or 0))
+    wrong = list(complaints(results))
     return _template().render(
         results=results,
+        counts=Counter(verdict.outcome.value for verdict in results.verdicts),
         views=views,
-        unproven=unproven,
-        unproven_controls=[c for c in results.controls if c.verdict.outcome in {Outcome.INCONCLUSIVE, Outcome.ERROR}],
-        slowest=slowest,
+        broken=[each for each in wrong if each.kind in _BROKEN],
+        unproven=[each for each in wrong if each.kind not in _BROKEN],
+        also={v.target: v.extra["also"] for v in results.verdicts if v.extra.get("also")},
+        trends={(trend.target, trend.case): trend for trend in results.history},
+        slowest=sorted(results.cases, key=lambda case: -(case.overhead_s or 0)),
         modes=_MODES,
     )
 
@@ -63,9 +76,12 @@ def _view(figures: CaseFigures, record: CaseRecord, results: Results) -> CaseVie
     controls = [c for c in results.controls if c.case == figures.case]
     chips = [(f"{v.target} {v.outcome.value}", v.outcome.value) for v in verdicts]
     chips += [(f"{c.target} {c.result.value}", _control_class(c)) for c in controls]
+    chips += [(b.calm.value, WORTH[b.calm].value) for b in results.baselines if b.case == figures.case]
     verdicts += [c.verdict for c in controls]
-    picture = Markup(timeline(record, verdicts))  # noqa: S704 - svg.tag escaped every word of it
-    return CaseView(figures, tuple(verdicts), tuple(chips), picture, _ports(record))
+    zones = sorted({zone for tier in figures.tiers for zone in tier.lowest_by_zone})
+    return CaseView(
+        figures, tuple(verdicts), tuple(chips), timeline(record, verdicts), tuple(zones), _ports(record)[:_PORTS_MAX]
+    )
 
 
 def _ports(record: CaseRecord) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
@@ -81,6 +97,22 @@ def _ports(record: CaseRecord) -> tuple[tuple[str, tuple[tuple[str, str], ...]],
     )
 
 
+def _spark(trend: Trend | None) -> Markup:
+    """The figures of earlier runs and this one; nothing where there is only one."""
+    values = [each.value for each in (*trend.earlier, *([trend.now] if trend.now else []))] if trend else []
+    if trend is None or len(values) < 2:
+        return Markup("")
+    band = (
+        None if trend.usual is None or trend.noise is None else (trend.usual - trend.noise, trend.usual + trend.noise)
+    )
+    return Markup(sparkline(values, band, alarm=trend.drifted))  # noqa: S704 - numbers alone
+
+
+def _file(path: str) -> str:
+    """What a link to a file of evidence says."""
+    return (path.rpartition("/")[2].partition(".")[0] or path.rstrip("/")).removeprefix("samples-")
+
+
 def _shown(value: object) -> str:
     """A figure of `extra` or of the environment as a reader wants it."""
     if value is None:
@@ -92,6 +124,10 @@ def _shown(value: object) -> str:
 
 def _control_class(control: ControlResult) -> str:
     return {"killed": "passed", "survived": "failed"}.get(control.result.value, "inconclusive")
+
+
+def _is_long(value: object) -> bool:
+    return isinstance(value, dict | list) and len(value) > _ITEMS_MAX
 
 
 @cache
@@ -110,5 +146,10 @@ def _template() -> Template:
         "anchor": anchor,
         "shown": _shown,
         "control_class": _control_class,
+        "calm_class": lambda baseline: WORTH[baseline.calm].value,
+        "spark": _spark,
+        "picture": Markup,
+        "file": _file,
     }
+    environment.tests["long"] = _is_long
     return environment.get_template("report.html.j2")

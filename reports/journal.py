@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 
 def _flat(raw: Any) -> Any:
@@ -14,7 +14,7 @@ def _flat(raw: Any) -> Any:
         return raw
     activity = raw["activity"]
     return {
-        **{key: raw[key] for key in ("status", "output", "tolerance_met") if key in raw},
+        **{key: raw[key] for key in ("status", "output", "tolerance_met", "duration") if key in raw},
         "exception": raw.get("exception") or (),
         "name": activity.get("name") or "?",
         "type": activity.get("type") or "?",
@@ -23,7 +23,7 @@ def _flat(raw: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """One entry of the journal's `run`, `rollbacks` or `probes`."""
+    """One entry of the journal's `run`, `rollbacks` or `probes`; `duration` in seconds."""
 
     name: str
     type: str
@@ -31,10 +31,11 @@ class Activity:
     output: Any = None
     exception: tuple[str, ...] = ()
     tolerance_met: bool | None = None
+    duration: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Hypothesis:
+class Look:
     """One look at the steady state."""
 
     steady_state_met: bool | None = None
@@ -43,19 +44,52 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class SteadyStates:
-    """The steady state before and after the method; None where it was not looked at."""
+    """The looks before, while and after the method was played; None where there was none."""
 
-    before: Hypothesis | None = None
-    after: Hypothesis | None = None
+    before: Look | None = None
+    after: Look | None = None
+    during: tuple[Look | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An activity as the document declares it; `tolerance` is None where it tolerates anything."""
+
+    name: str = "?"
+    type: str = "?"
+    tolerance: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The steady state as the document declares it."""
+
+    probes: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HypothesisRuntime:
+    """When the steady state is to be looked at."""
+
+    strategy: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """How the document is to be played."""
+
+    hypothesis: HypothesisRuntime = field(default_factory=HypothesisRuntime)
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """What the experiment declared, as far as the judge compares it with what was played."""
 
-    method: tuple[Any, ...] = ()
-    rollbacks: tuple[Any, ...] = ()
+    method: tuple[Step, ...] = ()
+    rollbacks: tuple[Step, ...] = ()
     configuration: dict[str, Any] = field(default_factory=dict)
+    runtime: Runtime = field(default_factory=Runtime)
+    steady_state: Annotated[Declared, Field(alias="steady-state-hypothesis")] = field(default_factory=Declared)
 
     @property
     def users(self) -> int:
@@ -63,6 +97,11 @@ class Document:
         traffic = self.configuration.get("traffic")
         locust = traffic.get("locust") if isinstance(traffic, dict) else None
         return int(locust.get("users", 0)) if isinstance(locust, dict) else 0
+
+    @property
+    def looks_during(self) -> bool:
+        """Whether the steady state is to be looked at while the method is played."""
+        return self.runtime.hypothesis.strategy in {"continuously", "during-method-only"}
 
 
 @dataclass(frozen=True, slots=True)

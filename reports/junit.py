@@ -1,4 +1,4 @@
-"""JUnit for CI: failed is a failure, error and inconclusive are errors, so neither looks green anywhere."""
+"""JUnit for CI: failed is a failure, error and inconclusive are errors of that type, none is skipped: all are red."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from xml.etree import ElementTree as ET
 
 from reports.model import Outcome, Verdict, figure
 from reports.results import Control, Results
+from reports.words import Complaint, allowed_text, control_complaint, margin_text, verdict_complaint
 
+_FAILURES = (Outcome.FAILED.value, Control.SURVIVED.value)
 # What XML 1.0 cannot carry, not even escaped: an exception's text may hold terminal colours.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -19,16 +21,12 @@ def junit_xml(results: Results) -> str:
     for verdict in results.verdicts:
         case = _case(promises, verdict, verdict.target)
         if verdict.outcome is not Outcome.PASSED:
-            tag = "failure" if verdict.outcome is Outcome.FAILED else "error"
-            _complain(case, tag, verdict.outcome.value, verdict.reason, verdict.fix)
+            _complain(case, verdict_complaint(verdict))
     controls = ET.SubElement(root, "testsuite", name="negative controls")
     for control in results.controls:
         case = _case(controls, control.verdict, f"{control.target}~{control.control}")
-        if control.result is Control.SURVIVED:
-            reason = f"the check passed without the protection: {control.reason}"
-            _complain(case, "failure", "survived", reason, "mend the check: as it is, it cannot fail")
-        elif control.result is Control.INCONCLUSIVE:
-            _complain(case, "error", "inconclusive", control.reason, control.verdict.fix)
+        if control.result is not Control.KILLED:
+            _complain(case, control_complaint(control))
     for element in (promises, controls, root):
         _count(element)
     ET.indent(root)
@@ -38,8 +36,12 @@ def junit_xml(results: Results) -> str:
 def _case(suite: ET.Element, verdict: Verdict, name: str) -> ET.Element:
     case = ET.SubElement(suite, "testcase", classname=_clean(verdict.case), name=_clean(name))
     properties = ET.SubElement(case, "properties")
-    allowed = "" if verdict.allowed is None else f"{verdict.relation} {verdict.allowed:g} {verdict.unit}".strip()
-    facts = {"target": verdict.target, "measured": figure(verdict.measured, verdict.unit), "allowed": allowed}
+    facts = {
+        "target": verdict.target,
+        "measured": figure(verdict.measured, verdict.unit),
+        "allowed": allowed_text(verdict),
+        "margin": margin_text(verdict),
+    }
     for key, value in facts.items():
         ET.SubElement(properties, "property", name=key, value=_clean(value))
     if verdict.evidence:
@@ -47,9 +49,10 @@ def _case(suite: ET.Element, verdict: Verdict, name: str) -> ET.Element:
     return case
 
 
-def _complain(case: ET.Element, tag: str, kind: str, reason: str, fix: str | None) -> None:
-    element = ET.Element(tag, type=kind, message=_clean(reason))
-    element.text = _clean(f"fix: {fix}") if fix else None
+def _complain(case: ET.Element, complaint: Complaint) -> None:
+    tag = "failure" if complaint.kind in _FAILURES else "error"
+    element = ET.Element(tag, type=complaint.kind, message=_clean(complaint.reason))
+    element.text = _clean(f"see: {', '.join(complaint.evidence)}\nfix: {complaint.fix}")
     case.insert(1, element)
 
 

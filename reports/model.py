@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Relation = Literal["<", "<=", ">=", "==", "~"]
 
-# JSON has no infinity: "not seen to end" is written as null.
+# JSON has no infinity: "not seen to end" is written, and read, as null.
 Bound = Annotated[
-    float, PlainSerializer(lambda value: value if math.isfinite(value) else None, return_type=float | None)
+    float,
+    BeforeValidator(lambda value: math.inf if value is None else value),
+    PlainSerializer(lambda value: value if math.isfinite(value) else None, return_type=float | None),
 ]
 
 
@@ -58,6 +60,10 @@ class Interval:
         """Whether the upper end was seen."""
         return math.isfinite(self.hi)
 
+    def holds(self, figure: float) -> bool:
+        """Whether a figure may be this one."""
+        return self.lo <= figure <= self.hi
+
     @staticmethod
     def worst(intervals: Iterable[Interval]) -> Interval:
         """The interval of the maximum of several figures.
@@ -70,49 +76,44 @@ class Interval:
 
 
 class Parameters(BaseModel):
-    """What a target tells its statistic. Every field is named in targets.toml or left at its default.
-
-    Attributes:
-        callers: callers that must have left samples; those in a zone that is cut are excused.
-        tiers: tiers that must be in the record.
-        modes: handshakes that every port must have refused.
-        clean_tail_s: seconds without an error before the fault ended, without which recovery is not believed.
-        samples_min: requests a caller must have made inside the fault window, or that the figure must rest on.
-        lag_s_max: how late a caller's requests may go out (99th percentile), if the figure is not about time at all.
-        warm_up_s: seconds from a caller's first request in which none counts: connections are made then.
-        false_alarm: how often a system that keeps its promise may fail by chance alone.
-        told_from: figures that so many requests must be able to tell from the promised one.
-        services: services that every trace must lead through.
-        calls_database: services of which every trace must show a call to a database.
-        tags: tags that the first span of every trace must carry.
-        alert: name of the alert, with the severity it must have and the channels that must be told, and no other.
-        ready_percent_min: share of ready pods at which the alert must still be silent.
-        resolve_s_max: seconds from the end of the fault within which every channel must be told that it is over.
-    """
+    """What a target tells its statistic. Each statistic declares its own; a field it does not have is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+
+class CallerParameters(Parameters):
+    """Of every statistic that listens to callers.
+
+    Attributes:
+        callers: callers that must have left samples; those in a zone that is cut are excused.
+        lag_s_max: how late a caller's requests may go out (99th percentile), if the figure is not about time at all.
+    """
+
     callers: tuple[str, ...] = ()
-    tiers: tuple[str, ...] = ()
-    modes: tuple[str, ...] = ("plaintext",)
-    clean_tail_s: float = Field(default=10.0, gt=0)
-    samples_min: int = Field(default=30, ge=1)
-    fresh_s: float = Field(default=2.0, gt=0)
     lag_s_max: float | None = Field(default=None, gt=0)
-    warm_up_s: float = Field(default=0, ge=0)
-    false_alarm: float = Field(default=0.001, gt=0, lt=0.5)
-    told_from: tuple[float, ...] = ()
-    services: tuple[str, ...] = ()
-    calls_database: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    alert: str = ""
-    severity: str = ""
-    channels: tuple[str, ...] = ()
-    ready_percent_min: float = Field(default=66, gt=0, lt=100)
-    resolve_s_max: float = Field(default=120.0, gt=0)
 
 
-class Target(BaseModel):
+class SampledParameters(CallerParameters):
+    """Of every statistic that rests on a number of requests.
+
+    Attributes:
+        samples_min: requests a caller must have made inside the fault window, or that the figure must rest on.
+    """
+
+    samples_min: int = Field(default=30, ge=1)
+
+
+class TierParameters(Parameters):
+    """Of every statistic that counts pods.
+
+    Attributes:
+        tiers: tiers that must be in the record; none stands for all that are in it.
+    """
+
+    tiers: tuple[str, ...] = ()
+
+
+class Target[P: Parameters](BaseModel):
     """One promised figure of the design document; see tests/targets.toml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -126,7 +127,7 @@ class Target(BaseModel):
     unit: str
     relation: Relation
     controls: tuple[str, ...] = ()
-    parameters: Parameters = Parameters()
+    parameters: P
 
     @property
     def allowed(self) -> str:

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
+from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
+from msgspec import Struct
+from msgspec.json import Decoder
 from pydantic import TypeAdapter
 
 from reports.events import Event, parse_event
 from reports.journal import Journal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-DefectKind = Literal["missing", "unreadable", "damaged", "torn"]
+# Threads stamp an event and then wait for the file: two may swap places, by far less than this.
+SLACK_S = 1.0
+
+DefectKind = Literal["missing", "unreadable", "damaged", "torn", "disordered"]
 
 
 @dataclass(frozen=True, slots=True)
 class Defect:
     """What is wrong with a file of the record.
 
-    `torn` (the last line was cut off) is harmless by itself; `damaged` (a line before the last) is not.
+    `torn` (the last line was cut off) is harmless by itself; `damaged` (a line before the last) and `disordered` (its
+    clock went backwards) are not.
     """
 
     file: str
@@ -51,24 +60,23 @@ class Case:
     ended: Moment | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True, gc=False):
     """One request: when it was meant to go, went, and ended; status 0 means no answer.
 
     `answer` is the field of the answer that the caller was told to keep, such as the id of what it made.
     """
 
+    i: int
     due: float
     sent: float
     done: float
     status: int
     error: str | None = None
     answer: str | None = None
-    i: int = -1
 
     @property
     def failed(self) -> bool:
-        """No answer, or a server's error."""
+        """Whether there was no answer, or a server's error."""
         return self.status == 0 or self.status >= 500
 
 
@@ -91,7 +99,10 @@ class CallerEnd:
     sent: int
 
 
-@dataclass(frozen=True, slots=True)
+type Row = CallerHead | Sample | CallerEnd
+
+
+@dataclass(frozen=True)
 class Caller:
     """What one open-loop caller saw, in the order in which requests were due."""
 
@@ -105,6 +116,11 @@ class Caller:
     def zone(self) -> str | None:
         """Where it ran; callers are named after their zone when the file does not say."""
         return (self.head.zone if self.head else None) or self.name
+
+    @cached_property
+    def failures(self) -> tuple[Sample, ...]:
+        """The requests that failed, in the same order."""
+        return tuple([sample for sample in self.samples if sample.failed])
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +163,7 @@ class CaseRecord:
 _CASE = TypeAdapter(Case)
 _USERS = TypeAdapter(UserLoad)
 _JOURNAL = TypeAdapter(Journal)
-_SAMPLE = TypeAdapter(Sample)
+_SAMPLES = Decoder(Sample)
 _HEAD = TypeAdapter(CallerHead)
 _END = TypeAdapter(CallerEnd)
 
@@ -163,6 +179,7 @@ def read_case(folder: Path) -> CaseRecord:
     case = _whole(folder / "case.json", _CASE.validate_json, defects)
     journal = _whole(folder / "journal.json", _JOURNAL.validate_json, defects)
     events = _lines(folder / "events.ndjson", parse_event, defects)
+    _ordered(events, case.started.mono if case and case.started else -math.inf, defects)
     callers = tuple(_caller(path, defects) for path in sorted(folder.glob("samples-*.ndjson")))
     load = folder / "locust.json"
     return CaseRecord(
@@ -195,15 +212,37 @@ def _whole[T](path: Path, parse: Callable[[str], T], defects: list[Defect]) -> T
 
 
 def _lines[T](path: Path, parse: Callable[[str], T], defects: list[Defect]) -> list[T]:
-    lines = (_text(path, defects) or "").splitlines()
-    parsed: list[T] = []
+    """What each line says. A line that stands twice, stamp and all, is one fact that was written twice."""
+    return _parsed((_text(path, defects) or "").splitlines(), path.name, parse, defects)
+
+
+def _parsed[T](lines: Sequence[str], file: str, parse: Callable[[str], T], defects: list[Defect]) -> list[T]:
+    parsed: dict[str, T] = {}
     for number, line in enumerate(lines, start=1):
+        if line in parsed:
+            continue
         try:
-            parsed.append(parse(line))
+            parsed[line] = parse(line)
         except ValueError as error:
             kind: DefectKind = "torn" if number == len(lines) else "damaged"
-            defects.append(Defect(path.name, kind, f"line {number}: {_first_line(error)}"))
-    return parsed
+            defects.append(Defect(file, kind, f"line {number}: {_first_line(error)}"))
+    return list(parsed.values())
+
+
+def _ordered(events: Sequence[Event], began: float, defects: list[Defect]) -> None:
+    """The clock that everything is judged by only goes forward: from the case's beginning, and within each event."""
+    reached = began
+    for event in events:
+        lo, hi = getattr(event, "lo", None), getattr(event, "hi", None)
+        if event.t < reached - SLACK_S:
+            detail = f"{event.kind} stands {reached - event.t:.1f} s before what was written earlier"
+        elif lo is not None and hi is not None and lo > hi:
+            detail = f"{event.kind} ended {lo - hi:.1f} s before it began"
+        else:
+            reached = max(reached, event.t)
+            continue
+        defects.append(Defect("events.ndjson", "disordered", detail))
+        return
 
 
 def _text(path: Path, defects: list[Defect]) -> str | None:
@@ -217,19 +256,29 @@ def _text(path: Path, defects: list[Defect]) -> str | None:
 
 
 def _caller(path: Path, defects: list[Defect]) -> Caller:
-    rows = _lines(path, _row, defects)
+    text = _text(path, defects) or ""
+    head, _, rest = text.partition("\n")
+    body, _, end = rest.rstrip("\n").rpartition("\n")
+    try:  # nearly every file is whole: a head, samples that are read in one step, and an end
+        rows: list[Row] = [_HEAD.validate_json(head), _END.validate_json(end)]
+        samples = _SAMPLES.decode_lines(body)
+    except ValueError:
+        rows = _parsed(text.splitlines(), path.name, _row, defects)
+        samples = [row for row in rows if isinstance(row, Sample)]
+    if len({sample.i for sample in samples}) < len(samples):  # what was written twice is one request
+        samples = list({sample.i: sample for sample in samples}.values())
     return Caller(
         name=path.name.removeprefix("samples-").removesuffix(".ndjson"),
         file=path.name,
         head=_first(rows, CallerHead),
-        samples=tuple(sorted((row for row in rows if isinstance(row, Sample)), key=lambda sample: sample.due)),
+        samples=tuple(sorted(samples, key=attrgetter("due"))),
         end=_first(rows, CallerEnd),
     )
 
 
-def _row(line: str) -> CallerHead | Sample | CallerEnd:
-    if '"due"' in line:  # nearly every line, so it is parsed in one step
-        return _SAMPLE.validate_json(line)
+def _row(line: str) -> Row:
+    if '"due"' in line:
+        return _SAMPLES.decode(line)
     raw = json.loads(line)
     return _END.validate_python(raw) if isinstance(raw, dict) and "end" in raw else _HEAD.validate_python(raw)
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from reports.events import Note
+from reports.baseline import WORTH, Baseline, Calm, baseline, is_baseline
+from reports.drift import Trend
+from reports.figures import CaseFigures, case_figures
 from reports.judge import judge_case
-from reports.judge.faults import fault_windows
-from reports.judge.registry import Inconclusive
-from reports.model import Outcome, Target, Verdict, compose
+from reports.model import Outcome, Parameters, Target, Verdict, compose
 from reports.problem import ReportProblem
 from reports.record import CaseRecord, case_of_name, is_case, read_case
 
@@ -56,28 +56,14 @@ class ControlResult:
 
 
 @dataclass(frozen=True, slots=True)
-class CaseFigures:
-    """Where a case's time went; overhead is what was not the fault itself.
+class Results:
+    """results.json. All but `history` is a pure function of the run's folder and targets.toml.
 
     Attributes:
-        overhead_percent: of the faults' own time; None when the case had no fault to compare with.
+        verdicts: on promises, those of negative controls are in `controls`.
+        baselines: what the A/A cases say; they have no verdict.
+        history: every promise beside its figures of earlier runs; decides nothing.
     """
-
-    case: str
-    experiment: str
-    control: str | None
-    description: str
-    wall_s: float | None
-    fault_s: float
-    overhead_s: float | None
-    overhead_percent: float | None
-    defects: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """results.json. Pure function of the run's folder and targets.toml: judging twice gives the same bytes."""
 
     run: str
     outcome: Outcome
@@ -86,8 +72,15 @@ class Results:
     verdicts: tuple[Verdict, ...]
     controls: tuple[ControlResult, ...]
     cases: tuple[CaseFigures, ...]
+    baselines: tuple[Baseline, ...] = ()
+    history: tuple[Trend, ...] = ()
     environment: dict[str, Any] = field(default_factory=dict)
-    schema_version: int = 1
+    schema_version: int = 2
+
+    @property
+    def drifted(self) -> tuple[Trend, ...]:
+        """Promises that are kept and whose figure moved beyond its noise."""
+        return tuple(trend for trend in self.history if trend.drifted)
 
 
 _ADAPTER = TypeAdapter(Results)
@@ -125,20 +118,23 @@ def assemble(
     """Sorts verdicts into promises and controls and draws the conclusion."""
     promises = tuple(verdict for verdict in verdicts if verdict.control is None)
     controls = tuple(_controls(verdicts, {target.id: target for target in targets}))
-    outcome = compose([*(v.outcome for v in promises), *(_WORTH[c.result] for c in controls)])
+    baselines = tuple(baseline(record) for record in records if is_baseline(record))
+    outcomes = [*(v.outcome for v in promises), *(_WORTH[c.result] for c in controls)]
+    outcome = compose([*outcomes, *(WORTH[each.calm] for each in baselines)])
     return Results(
         run=run,
         outcome=outcome,
         exit_code=EXIT_CODES[outcome],
-        conclusion=conclude(promises, controls),
+        conclusion=conclude(promises, controls, baselines),
         verdicts=promises,
         controls=controls,
         cases=tuple(case_figures(record) for record in records),
+        baselines=baselines,
         environment=environment or {},
     )
 
 
-def conclude(promises: Sequence[Verdict], controls: Sequence[ControlResult]) -> str:
+def conclude(promises: Sequence[Verdict], controls: Sequence[ControlResult], baselines: Sequence[Baseline] = ()) -> str:
     """The one line a reader takes away."""
     counts = {outcome: sum(v.outcome is outcome for v in promises) for outcome in Outcome}
     parts = [f"{counts[Outcome.PASSED]} of {len(promises)} promises kept"] if promises else ["no promise was judged"]
@@ -148,36 +144,23 @@ def conclude(promises: Sequence[Verdict], controls: Sequence[ControlResult]) -> 
     if controls:
         killed = sum(control.result is Control.KILLED for control in controls)
         parts.append(f"{killed} of {len(controls)} negative controls noticed")
+    if baselines:
+        calm = all(each.calm is Calm.QUIET for each in baselines)
+        parts.append(f"{'' if calm else 'not '}quiet when nothing was broken")
     return "; ".join(parts) + "."
-
-
-def case_figures(record: CaseRecord) -> CaseFigures:
-    """Wall time against the faults' own time."""
-    case = record.case
-    try:
-        spans = [(window.started.lo, window.ended.hi) for window in fault_windows(record)]
-    except Inconclusive:
-        spans = []
-    fault_s = _union_s(spans)
-    wall_s = case.ended.mono - case.started.mono if case.started and case.ended else None
-    overhead_s = max(0.0, wall_s - fault_s) if wall_s is not None else None
-    return CaseFigures(
-        case=case.case,
-        experiment=case.experiment,
-        control=case.control,
-        description=case.description,
-        wall_s=_rounded(wall_s),
-        fault_s=round(fault_s, 3),
-        overhead_s=_rounded(overhead_s),
-        overhead_percent=round(overhead_s / fault_s * 100, 1) if overhead_s is not None and fault_s > 0 else None,
-        defects=tuple(f"{d.file} is {d.kind}" + (f" ({d.detail})" if d.detail else "") for d in record.defects),
-        notes=tuple(note.text for note in record.of(Note)),
-    )
 
 
 def to_json(results: Results) -> str:
     """results.json's text."""
     return _ADAPTER.dump_json(results, indent=2).decode() + "\n"  # an infinity becomes null
+
+
+def read_results(path: Path) -> Results | None:
+    """results.json as it was written; None where it is missing or was written by a version that said less."""
+    try:
+        return _ADAPTER.validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        return None
 
 
 def schema_text() -> str:
@@ -190,11 +173,12 @@ def schema_text() -> str:
 def write_text(path: Path, text: str) -> None:
     """Writes a whole file or none: a reader never sees half a report."""
     part = path.with_name(f".{path.name}.part")
+    part.touch(mode=0o600)  # as private as the record that it tells of
     part.write_text(text, encoding="utf-8")
     part.replace(path)
 
 
-def _controls(verdicts: Iterable[Verdict], targets: dict[str, Target]) -> Iterator[ControlResult]:
+def _controls(verdicts: Iterable[Verdict], targets: dict[str, Target[Parameters]]) -> Iterator[ControlResult]:
     """A control speaks only about the targets that name it; what it does to others of the case is no evidence."""
     for verdict in verdicts:
         target = targets.get(verdict.target)
@@ -228,16 +212,3 @@ def _environment(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return read if isinstance(read, dict) else {}
-
-
-def _union_s(spans: Iterable[tuple[float, float]]) -> float:
-    """Seconds covered by at least one span."""
-    total, reached = 0.0, float("-inf")
-    for lo, hi in sorted(spans):
-        total += max(0.0, hi - max(lo, reached))
-        reached = max(reached, hi)
-    return total
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from reports.model import Outcome, Verdict, figure
+from reports.baseline import Calm
+from reports.model import Outcome, figure
 from reports.results import Control, Results
+from reports.words import Complaint, allowed_text, complaints, margin_text
 
 _COLOURS = {
     Outcome.PASSED: "green",
@@ -18,41 +22,47 @@ _COLOURS = {
     Outcome.ERROR: "bold magenta",
 }
 _CONTROL_COLOURS = {Control.KILLED: "green", Control.SURVIVED: "bold red", Control.INCONCLUSIVE: "yellow"}
+_COMPLAINT_COLOURS = {each.value: style for each, style in (*_COLOURS.items(), *_CONTROL_COLOURS.items())}
 _MARKDOWN_CELL_CHARS_MAX = 300
 _LOG_WIDTH = 150
 
 
+def screen(console: Console | None = None) -> Console:
+    """The terminal as it is, or one wide enough for a CI log, which has no edge to wrap at."""
+    console = console or Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _LOG_WIDTH
+    return console
+
+
 def print_table(results: Results, console: Console | None = None) -> None:
     """Targets, then what was wrong and how to mend it, then controls, then the conclusion as the last line."""
-    screen = console or Console()
-    if not screen.is_terminal:
-        screen.width = _LOG_WIDTH  # a CI log has no edge to wrap at
-    screen.print(Group(*_parts(results, wide=screen.width >= _LOG_WIDTH)))
-
-
-def allowed_text(verdict: Verdict) -> str:
-    """The limit as it is read: "< 60 s"."""
-    return "-" if verdict.allowed is None else f"{verdict.relation} {verdict.allowed:g} {verdict.unit}".rstrip()
-
-
-def margin_text(verdict: Verdict) -> str:
-    """Distance to the limit with its sign: "+18.8 s"."""
-    if verdict.margin is None:
-        return "-"
-    shown = f"{verdict.margin:+.1f}" if verdict.unit in {"s", "%", "ms"} else f"{verdict.margin:+g}"
-    return f"{'0' if verdict.margin == 0 else shown} {verdict.unit}".rstrip()
+    console = screen(console)
+    console.print(Group(*_parts(results, wide=console.width >= _LOG_WIDTH)))
 
 
 def _parts(results: Results, *, wide: bool) -> list[Table | Text]:
     parts: list[Table | Text] = [_targets(results, wide=wide)]
-    for verdict in results.verdicts:
-        if verdict.outcome is not Outcome.PASSED:
-            parts.append(Text(f"\n{verdict.target}: {verdict.reason}", style=_COLOURS[verdict.outcome]))
-            parts += [Text(f"  fix: {verdict.fix}")] if verdict.fix else []
+    for wrong in complaints(results):
+        parts += _complaint(wrong, results.run)
     if results.controls:
         parts += [Text(""), _controls(results)]
+    for each in results.drifted:
+        parts.append(Text(f"\ndrift, though the promise is kept: {each.target} {each.note}", style="yellow"))
+    for quiet in results.baselines:
+        style = "green" if quiet.calm is Calm.QUIET else "yellow"
+        parts.append(Text(f"\n{quiet.case}, nothing was broken: {quiet.reason}", style=style))
     parts.append(Text(f"\n{results.outcome.value}: {results.conclusion}", style=_COLOURS[results.outcome]))
     return parts
+
+
+def _complaint(wrong: Complaint, run: str) -> list[Table | Text]:
+    files = ", ".join(f"{run}/{file}" for file in wrong.evidence)
+    return [
+        Text(f"\n{wrong.subject}: {wrong.reason}", style=_COMPLAINT_COLOURS[wrong.kind]),
+        Text(f"  see: {files}", overflow="fold"),
+        Text(f"  fix: {wrong.fix}"),
+    ]
 
 
 def _targets(results: Results, *, wide: bool) -> Table:
@@ -67,7 +77,7 @@ def _targets(results: Results, *, wide: bool) -> Table:
     if wide:
         table.add_column("evidence", overflow="fold")
     for verdict in results.verdicts:
-        evidence = f"{verdict.case}/" if verdict.evidence else "-"
+        evidence = verdict.case if verdict.evidence else "-"
         name = Text(verdict.target)
         if not wide:
             name.append(f"\n{verdict.promise}\n{evidence}", style="dim")
@@ -111,9 +121,14 @@ def summary_markdown(results: Results) -> str:
     for v in results.verdicts:
         cells = (v.target, v.promise, allowed_text(v), figure(v.measured, v.unit), margin_text(v), v.outcome.value)
         lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
-    for v in results.verdicts:
-        if v.outcome is not Outcome.PASSED:
-            lines += ["", f"- **{_cell(v.target)}** {_cell(v.reason)}" + (f" *Fix:* {_cell(v.fix)}" if v.fix else "")]
+    for wrong in complaints(results):
+        see = ", ".join(wrong.evidence)
+        lines += [
+            "",
+            f"- **{_cell(wrong.subject)}** {_cell(wrong.reason)} *See:* {_cell(see)} *Fix:* {_cell(wrong.fix)}",
+        ]
+    lines += [line for each in results.drifted for line in ("", f"- **drift** {_cell(each.target)} {_cell(each.note)}")]
+    lines += [line for each in results.baselines for line in ("", f"- **{_cell(each.case)}** {_cell(each.reason)}")]
     if results.controls:
         lines += ["", "| negative control | of target | result | reason |", "|---|---|---|---|"]
     for c in results.controls:

@@ -9,11 +9,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 import reports.judge.statistics  # noqa: F401 - registers the statistics that targets name
 from reports.judge.registry import STATISTICS
-from reports.model import Relation, Target
+from reports.model import Parameters, Relation, Target
 from reports.problem import ReportProblem
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ class TargetProblem(ReportProblem):
 class Targets:
     """All targets, in the order of the file."""
 
-    all: tuple[Target, ...]
+    all: tuple[Target[Parameters], ...]
 
-    def __iter__(self) -> Iterator[Target]:
+    def __iter__(self) -> Iterator[Target[Parameters]]:
         return iter(self.all)
 
-    def __getitem__(self, target_id: str) -> Target:
+    def __getitem__(self, target_id: str) -> Target[Parameters]:
         """The target of that id.
 
         Raises:
@@ -48,7 +48,7 @@ class Targets:
             f"there is no target {target_id!r}", fix=_did_you_mean(target_id, [target.id for target in self.all])
         )
 
-    def of_experiment(self, experiment: str) -> tuple[Target, ...]:
+    def of_experiment(self, experiment: str) -> tuple[Target[Parameters], ...]:
         """The targets that an experiment is there to prove."""
         return tuple(target for target in self.all if target.experiment == experiment)
 
@@ -75,7 +75,8 @@ def load_targets(path: Path = DEFAULT_TARGETS) -> Targets:
     return Targets(targets)
 
 
-def _target(table: dict[str, Any]) -> Target:
+def _target(table: dict[str, Any]) -> Target[Parameters]:
+    """One target, its parameters read by the model that its statistic declares."""
     name = str(table.get("id", "without id"))
     if (relation := table.get("relation")) not in get_args(Relation):
         raise TargetProblem(
@@ -85,12 +86,28 @@ def _target(table: dict[str, Any]) -> Target:
         raise TargetProblem(
             f"target {name}: unknown statistic {statistic!r}", fix=_did_you_mean(statistic, sorted(STATISTICS))
         )
+    parameters = STATISTICS[statistic].parameters
     try:
-        return Target.model_validate(table)
+        told = parameters.model_validate(table.get("parameters", {}))
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "table"
-        raise TargetProblem(f"target {name}: {field}: {first['msg']}", fix=f"mend {field} of that target") from error
+        raise _unfit(f"target {name}: parameters.", error, parameters) from error
+    try:
+        return Target[Parameters].model_validate(table | {"parameters": told})
+    except ValidationError as error:
+        raise _unfit(f"target {name}: ", error, Target[Parameters]) from error
+
+
+def _unfit(where: str, error: ValidationError, model: type[BaseModel]) -> TargetProblem:
+    """The first thing that a model does not take, with the nearest that it does."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = sorted(model.model_fields)
+        fix = _did_you_mean(field, known) if known else "remove it"
+        return TargetProblem(f"{where}{field} is not known", fix=fix)
+    if first["type"] == "missing":
+        return TargetProblem(f"{where}{field} is missing", fix=f"add {field} to that target")
+    return TargetProblem(f"{where}{field}: {first['msg']}", fix=f"mend {field} of that target")
 
 
 def _did_you_mean(word: str, known: list[str]) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from experiments import runner
+from experiments.record import case_name
+from reports.baseline import Calm, baseline
 from reports.judge import judge_case
 from reports.model import Outcome, Verdict, figure
 from reports.record import read_case
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
 def record(name: str, control: str | None, run_dir: Path, cluster: Cluster) -> Path:
     """Runs an experiment and returns the case's folder."""
     return runner.run(name, run_dir, control, cluster)
+
+
+def recorded(name: str, control: str | None, run_dir: Path, _: Cluster) -> Path:
+    """Returns the folder of a case that is in the run already; a test of one that is not fails."""
+    folder = run_dir.resolve() / case_name(name, control)
+    if not (folder / "case.json").exists():
+        pytest.fail(f"{folder.name} was not recorded: see {folder}.log", pytrace=False)
+    return folder
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,13 @@ class Judged:
             )
         if verdict.outcome is not Outcome.FAILED:
             pytest.fail(self._told(verdict), pytrace=False)
+
+    def quiet(self) -> None:
+        """Passes if nothing fired while nothing was broken; a suite that fires then cannot be believed otherwise."""
+        found = baseline(read_case(self.folder))
+        print(found.reason)
+        if found.calm is not Calm.QUIET:
+            pytest.fail(f"{found.reason}\nsee: {self.folder}", pytrace=False)
 
     @staticmethod
     def _figure(verdict: Verdict) -> str:

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from deploy import paths
@@ -21,6 +22,7 @@ from deploy.images.catalogue import Catalogue, Graph
 from deploy.shell import run, tail
 
 OUR_MODULES = "resilience.test"
+FETCH_S = 1200
 GO_FIX = "install Go 1.26 or newer (https://go.dev/dl), or use --images pull where a registry can be reached"
 
 
@@ -44,12 +46,22 @@ def build(catalogue: Catalogue, names: Iterable[str], say: Callable[[str], None]
         Problem: Go is missing or too old, a module cannot be had, or the build fails.
     """
     missing = [name for name in dict.fromkeys(names) if not program(catalogue, name).exists()]
-    for graph_name, graph in catalogue.go.items():
-        wanted = [name for name in missing if name in graph.programs]
-        if wanted:
-            _require_go()
-            say(f"building {len(wanted)} Go programs ({graph_name}): {', '.join(wanted)}")
-            _build(catalogue, graph_name, graph, wanted)
+    wanted = {
+        graph_name: there
+        for graph_name, graph in catalogue.go.items()
+        if (there := [name for name in missing if name in graph.programs])
+    }
+    if not wanted:
+        return
+    _require_go()
+    with ThreadPoolExecutor(1) as network:  # fetches for the next graph while this one keeps the processors busy
+        fetched = {
+            graph_name: network.submit(_fetch, catalogue, graph_name, wanted[graph_name]) for graph_name in wanted
+        }
+        for graph_name, there in wanted.items():
+            fetched[graph_name].result()
+            say(f"building {len(there)} Go programs ({graph_name}): {', '.join(there)}")
+            _build(catalogue, graph_name, catalogue.go[graph_name], there)
 
 
 def module_folder(graph: str, module: str) -> Path:
@@ -78,6 +90,18 @@ def _require_go() -> None:
     match = re.match(r"go1\.(\d+)", version)
     if match and int(match[1]) < 26:
         raise Problem(f"Go {version.removeprefix('go')} is too old to build the images", fix=GO_FIX)
+
+
+def _fetch(catalogue: Catalogue, graph_name: str, names: list[str]) -> None:
+    """Brings the modules that some programs of a graph are made of."""
+    packages = [catalogue.go[graph_name].programs[name] for name in names]
+    run(
+        ["go", "list", "-deps", "-f", "", *packages],
+        what=f"fetching the Go modules of {graph_name}",
+        cwd=graph_folder(graph_name),
+        fix="check the network and run again: what was fetched is kept",
+        timeout_s=FETCH_S,
+    )
 
 
 def _build(catalogue: Catalogue, graph_name: str, graph: Graph, names: list[str]) -> None:

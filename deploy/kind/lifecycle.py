@@ -6,6 +6,7 @@ the name was made by somebody else, and is never touched.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -25,6 +26,7 @@ from deploy.shell import run, tail
 from deploy.waiting import NotSo, eventually
 
 CONFIG = Path(__file__).with_name("three-zones.yaml")
+AUDIT_POLICY = Path(__file__).with_name("audit-policy.yaml")  # the definition names it from the top of the checkout
 INCARNATION = "{{.Name}}={{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}@{{.State.StartedAt}}"
 # A loaded machine's API server may be silent for a while; a cluster that works must not be thrown away for that.
 FIND_PATIENCE_S = 30
@@ -49,7 +51,7 @@ def create(name: str, node_image: str) -> Cluster:
         try:
             _kind_create(name, node_image)
             cluster = _handle(name)
-            owner.stamp(cluster, node_image=node_image, incarnation=_incarnation(name))
+            owner.stamp(cluster, node_image=node_image, definition=definition(), incarnation=_incarnation(name))
         except BaseException:
             # Also on Ctrl-C: what is half-made serves nobody.
             _remove(name)
@@ -58,7 +60,7 @@ def create(name: str, node_image: str) -> Cluster:
 
 
 def find(name: str, node_image: str) -> Cluster | None:
-    """Returns the standing cluster if it can be trusted and was made from this node image, else None.
+    """Returns the standing cluster if it can be trusted and was made from this node image and definition, else None.
 
     A cluster whose engine or nodes were restarted is not to be trusted: addresses change, and pods come back half.
     """
@@ -70,10 +72,16 @@ def find(name: str, node_image: str) -> Cluster | None:
             return None
         cluster = _handle(name)
         facts = owner.facts(cluster, within_s=FIND_PATIENCE_S)
-        if facts.get("node_image") == node_image and facts.get("incarnation") == _incarnation(name):
+        wanted = {"node_image": node_image, "definition": definition(), "incarnation": _incarnation(name)}
+        if wanted.items() <= facts.items():
             owner.assert_ours(cluster)
             return cluster
     return None
+
+
+def definition() -> str:
+    """Returns what tells this definition of the cluster from any other: a hash of its files."""
+    return hashlib.sha256(CONFIG.read_bytes() + AUDIT_POLICY.read_bytes()).hexdigest()[:16]
 
 
 def require_thawed(name: str) -> None:
@@ -95,8 +103,13 @@ def remove(name: str) -> bool:
 
 def nodes(name: str, *which: str) -> list[str]:
     """Returns the nodes (containers) of a kind cluster that run; `which`, options of docker ps, asks for others."""
-    argv = ["docker", "ps", "--filter", f"label=io.x-k8s.kind.cluster={name}", "--format", "{{.Names}}"]
-    return sorted(run([*argv, *which], what="listing the nodes", timeout_s=60).split())
+    return _listed(name, "{{.Names}}", *which)
+
+
+def _listed(name: str, shown: str, *which: str) -> list[str]:
+    """Returns a line for each container of a kind cluster, in Docker's format `shown`."""
+    argv = ["docker", "ps", "--filter", f"label=io.x-k8s.kind.cluster={name}", "--format", shown]
+    return sorted(run([*argv, *which], what="listing the nodes", timeout_s=60).splitlines())
 
 
 @contextmanager
@@ -114,7 +127,7 @@ def _handle(name: str) -> Cluster:
 
 
 def _remove(name: str) -> bool:
-    _require_ours(name, nodes(name, "--all"))
+    _require_ours(name)
     state = paths.state(name)
     there = state.exists()
     found = _remove_nodes(name)
@@ -143,13 +156,14 @@ def _remove_nodes(name: str) -> bool:
     return bool(found)
 
 
-def _require_ours(name: str, found: list[str]) -> None:
+def _require_ours(name: str) -> None:
     """Raises a Problem unless every container is a node that this suite made under this user's state folder."""
-    if not found:
+    # One look for both: a container that is being made, or is on its way out, cannot be asked for a second time.
+    listed = [line.split(maxsplit=1) for line in _listed(name, "{{.Names}} {{.Image}}", "--all")]
+    if not listed:
         return
-    inspect = ["docker", "inspect", "--format", "{{.Config.Image}}", *found]
-    images = run(inspect, what="looking at the nodes", timeout_s=60).split()
-    foreign = sorted({image for image in images if not image.startswith(f"{docker.PREFIX}/node:")})
+    found = [node for node, _ in listed]
+    foreign = sorted({image for _, image in listed if not image.startswith(f"{docker.PREFIX}/node:")})
     if foreign or not paths.state(name).is_dir():
         raise Problem(
             f"a kind cluster called {name!r} stands that this suite did not make",
@@ -169,7 +183,12 @@ def _kind_create(name: str, node_image: str) -> None:
     with (
         log.open("w") as output,
         subprocess.Popen(
-            [*argv, *files], env=clean_environment(), stdout=output, stderr=output, start_new_session=True
+            [*argv, *files],
+            cwd=paths.ROOT,  # from where the definition names files
+            env=clean_environment(),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         ) as child,
     ):
         try:

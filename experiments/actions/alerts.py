@@ -22,3 +22,8 @@ def watch_alert(alert: str, within_s: float) -> dict[str, Any]:
     alarm = eventually(lambda: watcher.alarm, bool, within_s=within_s, what=f"Prometheus to tell of {alert}")
     running.still_watched()
     return {"alert": alert, "state": alarm.state if alarm else ""}
+
+
+def watch_alerts(alerts: list[str], within_s: float) -> dict[str, Any]:
+    """Begins to watch several alerts, each as `watch_alert` does and as soon."""
+    return {"alerts": [watch_alert(alert, within_s) for alert in alerts]}

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from deploy.errors import Problem
-from deploy.files import replace_text
 from deploy.waiting import NotSo, eventually, pause
 from experiments import guard, session
 from experiments.actions.fault import inject, prove
@@ -113,15 +112,18 @@ def know_the_way_back(
 def _watch_archive(database: Database, watch_s: float) -> tuple[bool, float, str]:
     first = repository.archiver(database)
     pause(watch_s)  # not "until it grew": then every destruction would follow a recovery point
-    with suppress(NotSo):
-        eventually(
+    last = repository.archiver(database)
+    with suppress(NotSo):  # a checkpoint may just have removed what tells how long the last push took
+        last = eventually(
             lambda: repository.archiver(database),
-            lambda now: now.archived > first.archived or repository.PROGRAM not in now.command,
+            lambda now: (
+                (now.archived > first.archived and now.push_s is not None) or repository.PROGRAM not in now.command
+            ),
             within_s=watch_s,
             every_s=1,
             what="the archive to grow",
         )
-    return repository.archiver(database).gaps_s(first)
+    return last.gaps_s(first)
 
 
 def destroy_volumes(within_s: float) -> dict[str, Any]:
@@ -184,6 +186,6 @@ def record_rows(database: Database, name: str, table: str) -> int:
     recorder, lo = session.current().recorder, time.monotonic()
     rows = database.rows(table)
     text = "".join(f"{row} {made:.3f}\n" for row, made in rows.items())
-    replace_text(recorder.folder / f"{name}.rows", text, mode=0o600)
+    recorder.write(f"{name}.rows", text)
     recorder.event("rows_read", rows=name, lo=lo, hi=time.monotonic(), count=len(rows))
     return len(rows)

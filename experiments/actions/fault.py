@@ -35,9 +35,10 @@ def inject(
     """
     guard.permit(session.cluster)
     undo.require_rights(session.cluster, undos)
-    entries = [session.ledger.intend(fault, each) for each in undos]
-    session.recorder.event("fault.intent", fault=fault, undo=[dict(each) for each in undos])
-    ids = [entry.id for entry in entries]
+    ids = [session.ledger.intend(fault, each).id for each in undos]
+    # Whole objects, Secrets among them, are the ledger's business: it is no record.
+    told = [{key: value for key, value in each.items() if key != "manifest"} for each in undos]
+    session.recorder.event("fault.intent", fault=fault, undo=told)
     arm(ids)
     lo = time.monotonic()
     act()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from deploy.errors import Problem
 from deploy.waiting import NotSo, eventually
 from experiments import guard, session, undo
 from experiments.actions.destruction import LOOKS_MIN, destroyed, phase, record_rows
@@ -38,16 +39,32 @@ def restore_objects(within_s: float) -> dict[str, Any]:
     return phase("restore objects", lo, outcome, detail)
 
 
-def await_bytes(within_s: float) -> dict[str, Any]:
-    """Waits until the database answers with its own identity and takes writes: Patroni restores the bytes by itself."""
+def await_bytes(within_s: float, refused_s: float) -> dict[str, Any]:
+    """Waits until the database answers with its own identity and takes writes: Patroni restores the bytes by itself.
+
+    Args:
+        within_s: how long it may take, in seconds.
+        refused_s: after so long a member's own word that it cannot be restored is believed, in seconds.
+    """
     lost, lo = destroyed(), time.monotonic()
     database = lost.database
+
+    def found_or_refused() -> tuple[str, str]:
+        try:
+            return database.identifier(), ""
+        except Problem:
+            refused = database.said(REFUSED) if time.monotonic() - lo > refused_s else ""
+            if not refused:
+                raise
+            return "", refused
+
     try:
-        found = eventually(
-            database.identifier, bool, within_s=within_s, every_s=1, what="the database to stand again", converge=2
+        found, refused = eventually(
+            found_or_refused, any, within_s=within_s, every_s=1, what="the database to stand again", converge=2
         )
     except NotSo:
-        refused = database.said(REFUSED)
+        found, refused = "", database.said(REFUSED)
+    if not found:
         return phase("restore bytes", lo, "failed" if refused else "unfinished", refused[:300] or "nobody leads")
     if found != lost.identifier:
         return phase("restore bytes", lo, "failed", f"another database was made: {found} and not {lost.identifier}")
@@ -104,8 +121,8 @@ def await_members(within_s: float) -> dict[str, Any]:
     watcher = running.ready[lost.database.namespace]
     wanted = watcher.desired[lost.database.name]
     eventually(
-        lambda: (watcher.counts()[lost.database.name].ready, lost.database.streaming()),
-        lambda seen: seen[0] >= wanted and seen[1] >= wanted - 1,
+        lambda: (watcher.counts()[lost.database.name].ready, lost.database.behind()),
+        lambda seen: seen[0] >= wanted and not seen[1],
         within_s=within_s,
         every_s=1,
         what="every member to be ready and to stream",

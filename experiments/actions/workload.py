@@ -117,7 +117,7 @@ def _end(switch: Switch, act: Callable[[Sequence[Replica]], object]) -> list[dic
     guard.unchanged(running.cluster)
     tier = {"undo": "clear-fault", "namespace": switch.namespace, "app": switch.app}
     observed: list[dict[str, Any]] = []
-    for entry in [entry for entry in running.ledger.open() if tier.items() <= entry.undo.items()]:
+    for entry in [entry for entry in running.ledger.own() if tier.items() <= entry.undo.items()]:
         replicas = [Replica(**pod) for pod in entry.undo["pods"]]
         states = [{"pod": state["pod"], "faulted_total": state["faulted_total"]} for state in switch.states(replicas)]
         met = min((int(state["faulted_total"]) for state in states), default=0)

@@ -58,7 +58,7 @@ def unpause(zone: str) -> dict[str, Any]:
     """Thaws the zone. May be repeated: a zone that is not frozen is left alone."""
     running = session.current()
     fault = _fault(zone)
-    open_entries = [entry for entry in running.ledger.open() if entry.fault == fault]
+    open_entries = running.ledger.own(fault)
     lo = time.monotonic()
     thawed = docker_nodes.unpause(running.cluster.nodes_in(zone))
     for entry in open_entries:

@@ -77,9 +77,11 @@ class Database:
             raise Problem(f"{self.namespace}/{self.name} is still being restored")
         return number
 
-    def streaming(self) -> int:
-        """Returns how many standbys stream from the primary."""
-        return int(self.sql("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"))
+    def behind(self) -> list[str]:
+        """Returns the names of the members that neither lead nor stream from the one that leads, absent ones too."""
+        wanted = {f"{self.name}-{number}" for number in range(self.manifest()["spec"]["replicas"])}
+        streaming = self.sql("SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'").split()
+        return sorted(wanted - {self.primary().name, *streaming})
 
     def rows(self, table: str) -> dict[str, float]:
         """Returns the id of every row of `database.table` and when it was made, on our monotonic clock."""
@@ -104,10 +106,9 @@ class Database:
     def volumes(self) -> list[Volume]:
         """Returns the volumes behind its claims."""
         core: Any = self.cluster.core
-        claims = core.list_namespaced_persistent_volume_claim(
-            self.namespace, label_selector=f"app={self.name}", _request_timeout=20
-        ).items
-        return [self._volume(core, claim) for claim in claims if claim.spec.volume_name]
+        bound = {claim.metadata.uid for claim in self._claims()}
+        found = core.list_persistent_volume(_request_timeout=20).items
+        return [_volume(item) for item in found if item.spec.claim_ref and item.spec.claim_ref.uid in bound]
 
     def volumes_left(self, volumes: list[Volume]) -> list[str]:
         """Returns the names of those of the volumes that the API still knows."""
@@ -126,36 +127,54 @@ class Database:
             for done in [pool.submit(self.run, member, ["sh", "-c", WIPE]) for member in members]:
                 done.result()
 
-    def orphan(self) -> None:
-        """Deletes the StatefulSet and leaves its pods alone: nobody shuts them down in good order."""
-        self._delete(self.cluster.apps.delete_namespaced_stateful_set, self.name, propagation_policy="Orphan")
+    def orphan(self) -> bool:
+        """Deletes the StatefulSet and leaves its pods alone: nobody shuts them down in good order.
+
+        Returns:
+            Whether it was there.
+        """
+        apps: Any = self.cluster.apps
+        return self._delete(apps.delete_namespaced_stateful_set, self.name, propagation_policy="Orphan")
 
     def discard(self, within_s: float) -> None:
-        """Deletes StatefulSet, pods, claims, volumes and Patroni's memory; returns when nothing is left."""
-        core: Any = self.cluster.core
-        self.orphan()
-        for member in self.members:
-            self._delete(core.delete_namespaced_pod, member.name, grace_period_seconds=KILL_S)
+        """Deletes StatefulSet, pods, claims, volumes and Patroni's memory; returns when nothing is left.
+
+        Patroni's memory goes last: whoever still runs would write it anew.
+        """
         volumes = self.volumes()
-        claims = {"label_selector": f"app={self.name}", "_request_timeout": 20}
-        for claim in core.list_namespaced_persistent_volume_claim(self.namespace, **claims).items:
-            self._delete(core.delete_namespaced_persistent_volume_claim, claim.metadata.name)
         eventually(
-            lambda: (
-                [member.name for member in self.members]
-                + [
-                    c.metadata.name
-                    for c in core.list_namespaced_persistent_volume_claim(self.namespace, **claims).items
-                ]
-                + self.volumes_left(volumes)
-            ),
+            lambda: [*self._delete_all(), *self.volumes_left(volumes)],
             lambda left: not left,
             within_s=within_s,
             every_s=0.5,
-            what=f"pods, claims and volumes of {self.namespace}/{self.name} to be gone",
+            what=f"StatefulSet, pods, claims and volumes of {self.namespace}/{self.name} to be gone",
         )
         for suffix in MEMORY:
-            self._delete(core.delete_namespaced_endpoints, self.name + suffix)
+            self._delete(self.cluster.core.delete_namespaced_endpoints, self.name + suffix)
+
+    def renew(self, name: str) -> None:
+        """Takes a member's pod and volume away: it comes back empty and copies everything from who leads."""
+        core: Any = self.cluster.core
+        (template,) = self.manifest()["spec"]["volumeClaimTemplates"]
+        self._delete(core.delete_namespaced_persistent_volume_claim, f"{template['metadata']['name']}-{name}")
+        self._delete(core.delete_namespaced_pod, name, grace_period_seconds=KILL_S)
+
+    def _delete_all(self) -> list[str]:
+        """Deletes what is there, also what a restore that is still under way has brought back; returns the names."""
+        core: Any = self.cluster.core
+        left = [self.name] if self.orphan() else []
+        for member in self.members:
+            self._delete(core.delete_namespaced_pod, member.name, grace_period_seconds=KILL_S)
+            left.append(member.name)
+        for claim in self._claims():
+            self._delete(core.delete_namespaced_persistent_volume_claim, claim.metadata.name)
+            left.append(claim.metadata.name)
+        return left
+
+    def _claims(self) -> list[Any]:
+        core: Any = self.cluster.core
+        options = {"label_selector": f"app={self.name}", "_request_timeout": 20}
+        return list(core.list_namespaced_persistent_volume_claim(self.namespace, **options).items)
 
     def said(self, words: tuple[str, ...], lines: int = 60) -> str:
         """Returns the last line with one of some words in it that a member has logged, "" when none has."""
@@ -168,15 +187,8 @@ class Database:
                     return f"{member.name}: {line.strip()}"
         return ""
 
-    def _volume(self, core: Any, claim: Any) -> Volume:
-        volume = core.read_persistent_volume(claim.spec.volume_name, _request_timeout=20)
-        terms = volume.spec.node_affinity.required.node_selector_terms if volume.spec.node_affinity else []
-        nodes = [value for term in terms for rule in term.match_expressions or [] for value in rule.values]
-        path = getattr(volume.spec.local or volume.spec.host_path, "path", "")
-        meta = volume.metadata
-        return Volume(claim.metadata.name, meta.name, meta.uid, nodes[0] if nodes else "", path)
-
-    def _delete(self, call: Any, name: str, **how: Any) -> None:
+    def _delete(self, call: Any, name: str, **how: Any) -> bool:
+        """Deletes an object; says whether it was there."""
         from kubernetes.client import ApiException
 
         try:
@@ -184,3 +196,13 @@ class Database:
         except ApiException as error:
             if error.status != 404:
                 raise
+            return False
+        return True
+
+
+def _volume(volume: Any) -> Volume:
+    terms = volume.spec.node_affinity.required.node_selector_terms if volume.spec.node_affinity else []
+    nodes = [value for term in terms for rule in term.match_expressions or [] for value in rule.values]
+    path = getattr(volume.spec.local or volume.spec.host_path, "path", "")
+    meta = volume.metadata
+    return Volume(volume.spec.claim_ref.name, meta.name, meta.uid, nodes[0] if nodes else "", path)

@@ -34,11 +34,15 @@ def unpause(nodes: Sequence[str]) -> list[str]:
     return frozen
 
 
+def states() -> dict[str, str]:
+    """Returns what Docker says of every container: name -> running, paused or exited."""
+    text = run(["docker", "ps", "--all", "--format", "{{.Names}} {{.State}}"], what="listing nodes", timeout_s=CALL_S)
+    return dict(line.split(maxsplit=1) for line in text.splitlines())
+
+
 def exists(node: str) -> bool:
     """Says whether there is such a container: a cluster that was deleted has nothing left to thaw."""
-    return (
-        node in run(["docker", "ps", "--all", "--format", "{{.Names}}"], what="listing nodes", timeout_s=CALL_S).split()
-    )
+    return node in states()
 
 
 def has(node: str, path: str) -> bool:
@@ -49,6 +53,35 @@ def has(node: str, path: str) -> bool:
     """
     argv = ["docker", "exec", node, "sh", "-c", 'test -e "$0" && echo yes || echo no', path]
     return run(argv, what=f"looking for {path} on {node}", timeout_s=CALL_S).strip() == "yes"
+
+
+def run_on(nodes: Sequence[str], script: str) -> dict[str, str]:
+    """Runs a shell script on nodes side by side; returns what each printed.
+
+    Raises:
+        Problem: a node could not be asked, or the script failed there.
+    """
+    if not nodes:
+        return {}
+    with ThreadPoolExecutor(len(nodes)) as pool:
+        asked = {
+            node: pool.submit(
+                run, ["docker", "exec", "-i", node, "sh", "-s"], stdin=script, what=f"asking {node}", timeout_s=CALL_S
+            )
+            for node in nodes
+        }
+        return {node: future.result() for node, future in asked.items()}
+
+
+def nf_tables(nodes: Sequence[str]) -> str:
+    """Says whether the kernel has nf_tables, as it was observed on the first node that is a container here."""
+    for node in nodes:
+        try:
+            tables = run_on([node], "nft list tables")[node].splitlines()
+        except Problem as problem:
+            return f"not usable: {problem.why or problem.what}"
+        return f"there, {len(tables)} tables on {node}"
+    return "no node to ask"
 
 
 def paused(node: str) -> bool:

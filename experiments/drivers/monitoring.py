@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.parse
-import urllib.request
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deploy.errors import Problem
+from experiments.drivers.answers import ask, tell
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
-
-CALL_S = 5.0
-# Local ports never go through a proxy that the environment names.
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +51,7 @@ class Monitoring:
         Raises:
             Problem: Prometheus does not answer, or has no rule of that name: it could never fire.
         """
-        groups = _call(f"{self.prometheus}/api/v1/rules?type=alert")["data"]["groups"]
+        groups = ask(f"{self.prometheus}/api/v1/rules", {"type": "alert"})["data"]["groups"]
         found = [rule for group in groups for rule in group["rules"] if rule["name"] == alert]
         if not found:
             raise Problem(f"Prometheus has no alert {alert}", fix="see deploy/observability/prometheus/rules")
@@ -71,8 +64,7 @@ class Monitoring:
 
         Alertmanager remembers: an alert that comes back before it has forgotten the first is not told again.
         """
-        quoted = urllib.parse.quote(f'alertname="{alert}"')
-        standing = _call(f"{self.alertmanager}/api/v2/alerts?filter={quoted}")
+        standing = ask(f"{self.alertmanager}/api/v2/alerts", {"filter": f'alertname="{alert}"'})
         return not standing and self.alarm(alert).state == "inactive"
 
     def query(self, expression: str) -> list[Any]:
@@ -81,9 +73,17 @@ class Monitoring:
         Raises:
             Problem: Prometheus does not answer, or refuses the expression, with its own words.
         """
-        quoted = urllib.parse.quote(expression, safe="")
-        result = _call(f"{self.prometheus}/api/v1/query?query={quoted}")["data"]["result"]
+        result = ask(f"{self.prometheus}/api/v1/query", {"query": expression})["data"]["result"]
         return result if isinstance(result, list) else [result]
+
+    def range(self, expression: str, begin: float, end: float, step_s: float) -> list[Any]:
+        """Returns the series that an expression has between two moments (wall clock, seconds), [] when it has none.
+
+        Raises:
+            Problem: Prometheus does not answer, or refuses the expression, with its own words.
+        """
+        fields = {"query": expression, "start": begin, "end": end, "step": step_s}
+        return list(ask(f"{self.prometheus}/api/v1/query_range", fields)["data"]["result"])
 
     def received(self, after: float) -> list[Notice]:
         """Returns the notifications that arrived after a moment.
@@ -91,7 +91,7 @@ class Monitoring:
         Raises:
             Problem: the receiver does not answer.
         """
-        told = _call(f"{self.receiver}/received?after={after!r}")
+        told = ask(f"{self.receiver}/received", {"after": after})
         fields = ("at", "channel", "status", "body")
         return [Notice(alerts=tuple(each["alerts"]), **{name: each[name] for name in fields}) for each in told]
 
@@ -102,23 +102,5 @@ class Monitoring:
             Problem: the receiver does not take it.
         """
         word = uuid.uuid4().hex
-        _call(f"{self.receiver}/services/suite/is/here", {"text": f"is anybody there? {word}"}, is_json=False)
+        tell(f"{self.receiver}/services/suite/is/here", body={"text": f"is anybody there? {word}"})
         return word
-
-
-def _call(url: str, body: Any = None, *, is_json: bool = True) -> Any:
-    place = url.partition("?")[0]
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})  # noqa: S310 - the cluster's own address
-    try:
-        with _DIRECT.open(request, timeout=CALL_S) as answer:
-            text = answer.read().decode()
-        return json.loads(text) if is_json else text
-    except urllib.error.HTTPError as error:
-        raise Problem(
-            f"{place} was answered {error.code}", why=error.read(500).decode("utf-8", "replace"), fix="see its logs"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise Problem(
-            f"{place} does not answer", why=str(error), fix="is the component up? python -m deploy status"
-        ) from error

@@ -64,8 +64,7 @@ def back_up(cluster: Cluster, schedule: str, within_s: float) -> str:
         Problem: it did not become complete.
     """
     template = _of(cluster, "Schedule").get(name=schedule, namespace=NAMESPACE).to_dict()["spec"]["template"]
-    labels = {SCHEDULE: schedule}
-    name, status = _run(cluster, "Backup", template, labels, within_s)
+    name, status = run(cluster, "Backup", template, within_s, labels={SCHEDULE: schedule})
     if status.get("phase") != COMPLETED:
         raise Problem(
             f"Velero's backup {name} is {status.get('phase', 'not begun')}",
@@ -84,7 +83,7 @@ def restore(cluster: Cluster, backup: Backup, spec: dict[str, Any], within_s: fl
         spec: which namespaces, kinds and labels, as velero.io/v1 Restore says it.
         within_s: patience in seconds.
     """
-    name, status = _run(cluster, "Restore", {"backupName": backup.name, **spec}, {}, within_s)
+    name, status = run(cluster, "Restore", {"backupName": backup.name, **spec}, within_s)
     progress = status.get("progress") or {}
     told = [f"{progress.get('itemsRestored', 0)} of {progress.get('totalItems', 0)} objects"]
     told += [f"{status[key]} {key}" for key in ("errors", "warnings") if status.get(key)]
@@ -92,23 +91,55 @@ def restore(cluster: Cluster, backup: Backup, spec: dict[str, Any], within_s: fl
     return Restored(name, str(status.get("phase", "not begun")), ", ".join(told))
 
 
-def _run(
-    cluster: Cluster, kind: str, spec: dict[str, Any], labels: dict[str, str], within_s: float
+def run(
+    cluster: Cluster,
+    kind: str,
+    spec: dict[str, Any],
+    within_s: float,
+    *,
+    name: str = "",
+    labels: dict[str, str] | None = None,
 ) -> tuple[str, dict[str, Any]]:
-    """Asks for a backup or a restore and waits until it is over, or patience is; returns its name and status."""
-    objects, name = _of(cluster, kind), f"experiment-{uuid.uuid4().hex[:10]}"
-    metadata = {"name": name, "namespace": NAMESPACE, "labels": labels}
-    objects.create(body={"apiVersion": API, "kind": kind, "metadata": metadata, "spec": spec}, namespace=NAMESPACE)
+    """Asks for a backup or a restore and waits until it is over, or patience is.
+
+    Args:
+        cluster: where Velero runs.
+        kind: Backup or Restore.
+        spec: as velero.io/v1 says it.
+        within_s: patience in seconds.
+        name: of the object; "" for one that nobody else has.
+        labels: of the object.
+
+    Returns:
+        Its name and its status: {} when Velero has not begun.
+    """
+    name = request(cluster, kind, spec, name=name, labels=labels)
     try:
         return name, eventually(
-            lambda: dict(objects.get(name=name, namespace=NAMESPACE).to_dict().get("status") or {}),
+            lambda: status_of(cluster, kind, name),
             lambda status: status.get("phase") in OVER,
             within_s=within_s,
-            every_s=1,
+            every_s=0.5,
             what=f"Velero's {kind.lower()} {name}",
         )
     except NotSo as missed:
         return name, missed.last if isinstance(missed.last, dict) else {}
+
+
+def request(
+    cluster: Cluster, kind: str, spec: dict[str, Any], *, name: str = "", labels: dict[str, str] | None = None
+) -> str:
+    """Asks Velero for something and does not wait for it; returns the name of the object that asks."""
+    name = name or f"experiment-{uuid.uuid4().hex[:10]}"
+    metadata = {"name": name, "namespace": NAMESPACE, "labels": labels or {}}
+    body = {"apiVersion": API, "kind": kind, "metadata": metadata, "spec": spec}
+    _of(cluster, kind).create(body=body, namespace=NAMESPACE)
+    return name
+
+
+def status_of(cluster: Cluster, kind: str, name: str) -> dict[str, Any]:
+    """Returns what Velero says of one of its objects, {} when it has not looked at it yet."""
+    return dict(_of(cluster, kind).get(name=name, namespace=NAMESPACE).to_dict().get("status") or {})
 
 
 def _holds(backup: dict[str, Any], namespace: str) -> bool:

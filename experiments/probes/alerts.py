@@ -37,6 +37,12 @@ def quiet(alert: str, within_s: float) -> bool:
     return True
 
 
+def all_quiet(alerts: list[str], within_s: float) -> bool:
+    """Says whether each of several alerts is quiet, waiting up to `within_s` in all."""
+    end = time.monotonic() + within_s
+    return all(quiet(alert, max(1.0, end - time.monotonic())) for alert in alerts)
+
+
 def receiver_alive(within_s: float) -> bool:
     """Sends the receiver a notification and says whether it tells of it; recorded as an alert of the name PROBE."""
     running = session.current()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
+from deploy.errors import Problem
 from deploy.waiting import NotSo, consistently, eventually, pause
 from experiments import session
+from experiments.watch.ejection import EjectionWatcher
 
 
 def hold(seconds: float) -> float:
@@ -43,6 +46,34 @@ def capacity_back(within_s: float, tail_s: float) -> dict[str, object]:
     running.still_watched()
     counts = {tier: count.ready for watcher in running.ready.values() for tier, count in watcher.counts().items()}
     return {"whole": whole, "after_s": after_s, "ready": counts}
+
+
+def ejected(within_s: float, tail_s: float) -> dict[str, object]:
+    """Holds a fault until every watched client has ejected the replicas that have it, `within_s` at most, and a tail.
+
+    The `tail_s` show that the callers' last error was the last. Who did not eject is a finding that the judge reads
+    from the record, not an error of the experiment.
+
+    Raises:
+        Problem: nobody watches, or no replica has a fault.
+    """
+    running = session.current()
+    begin = time.monotonic()
+    faults = [entry.undo for entry in running.ledger.own() if entry.undo["undo"] == "clear-fault"]
+    bad = {pod["name"] for undo in faults for pod in undo["pods"]}
+    clients = [watcher for watcher in running.watchers if isinstance(watcher, EjectionWatcher)]
+    if not bad or not clients:
+        raise Problem("nothing can be ejected", fix="call watch_ejections and break_replicas first")
+
+    def waiting() -> list[str]:
+        return [client.client for client in clients if not bad <= client.flagged]
+
+    with suppress(NotSo):
+        eventually(waiting, lambda names: not names, within_s=within_s, what="every client to eject the bad replicas")
+    after_s = time.monotonic() - begin
+    pause(tail_s)
+    running.still_watched()
+    return {"bad": sorted(bad), "after_s": after_s, "not_by": waiting()}
 
 
 def stays_ready(for_s: float) -> bool:

@@ -87,6 +87,7 @@ class ReadyWatcher(Watcher):
         """Lists, then watches; lists again whenever the watch breaks or has become too old."""
         from kubernetes.client import ApiClient, ApiException, CoreV1Api
         from kubernetes.watch import Watch
+        from urllib3.exceptions import HTTPError
 
         core = CoreV1Api(ApiClient(self.cluster.api.configuration))  # a thread needs a client of its own
         version: str | None = None
@@ -109,7 +110,7 @@ class ReadyWatcher(Watcher):
                         return
             except ApiException:
                 version = None
-            except OSError as error:
+            except (OSError, HTTPError) as error:  # a busy API server is late; what it left out, the next list has
                 self.recorder.note(f"{self.name}: listed again after {type(error).__name__}")
                 version = None
                 self.stopping.wait(0.5)

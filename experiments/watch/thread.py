@@ -10,7 +10,7 @@ JOIN_S = 15.0
 
 
 class Watcher(threading.Thread):
-    """Runs `watch` until `stopping` is set; an error in it becomes a note in the record."""
+    """Runs `watch` until `stopping` is set; an error in it becomes an event, and the record proves nothing."""
 
     def __init__(self, name: str, recorder: Recorder) -> None:
         super().__init__(name=name, daemon=True)
@@ -29,7 +29,7 @@ class Watcher(threading.Thread):
         except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to
             if not self.stopping.is_set():
                 self.failed = f"{type(error).__name__}: {error}"
-                self.recorder.note(f"{self.name} stopped early: {self.failed}")
+                self.recorder.event("watcher.died", watcher=self.name, error=self.failed)
 
     def stop(self) -> None:
         """Ends the thread; returns when it is over, or says so when it is not."""
@@ -37,4 +37,4 @@ class Watcher(threading.Thread):
         if self.is_alive():
             self.join(JOIN_S)
         if self.is_alive():
-            self.recorder.note(f"{self.name} did not stop within {JOIN_S:g} s")
+            self.recorder.event("watcher.died", watcher=self.name, error=f"it did not stop within {JOIN_S:g} s")

@@ -9,17 +9,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from reports.events import RowsRead
 from reports.judge.registry import Broken, Inconclusive
+from reports.model import SampledParameters
 
 if TYPE_CHECKING:
     from reports.judge.faults import FaultWindow
-    from reports.model import Parameters
     from reports.record import CaseRecord
 
 BEFORE, RESTORED = "before", "restored"
 # How long a row may be under way from its time stamp (its transaction's start) to its commit: the api gives up earlier.
 COMMIT_S = 15.0
+
+
+class LedgerParameters(SampledParameters):
+    """Of every statistic that compares what callers were told with what came back.
+
+    Attributes:
+        fresh_s: how long before the destruction the last write may have been acknowledged.
+    """
+
+    fresh_s: float = Field(default=2.0, gt=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +91,7 @@ class Acknowledged:
         return tuple(found)
 
 
-def acknowledged(record: CaseRecord, window: FaultWindow, parameters: Parameters) -> Acknowledged:
+def acknowledged(record: CaseRecord, window: FaultWindow, parameters: LedgerParameters) -> Acknowledged:
     """Reads the ledger.
 
     Raises:
@@ -101,7 +113,7 @@ def acknowledged(record: CaseRecord, window: FaultWindow, parameters: Parameters
     quiet_s = window.started.lo - max(write.hi for write in called)
     if quiet_s > parameters.fresh_s:
         raise Inconclusive(f"no write was acknowledged in the last {quiet_s:.1f} s before the destruction")
-    read = next((event for event in reversed(record.of(RowsRead)) if event.rows == RESTORED), None)
+    read = _read(record, RESTORED)
     if read is None:
         raise Inconclusive("the record does not say when the restored rows were read")
     known = {write.id for write in called}
@@ -117,4 +129,12 @@ def _rows(record: CaseRecord, name: str) -> dict[str, float]:
     bad = [defect for defect in record.defects if defect.file == f"{name}.rows"]
     if name not in record.rows or bad:
         raise Inconclusive(f"{name}.rows is {bad[0].kind if bad else 'missing'}: the table was not read")
-    return record.rows[name]
+    rows, read = record.rows[name], _read(record, name)
+    if read is not None and len(rows) != read.count:
+        raise Inconclusive(f"{name}.rows holds {len(rows)} of the {read.count} rows that were read")
+    return rows
+
+
+def _read(record: CaseRecord, name: str) -> RowsRead | None:
+    """The last time that a table was read."""
+    return next((event for event in reversed(record.of(RowsRead)) if event.rows == name), None)

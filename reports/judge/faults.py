@@ -43,7 +43,15 @@ class FaultWindow:
 
     def samples(self, caller: Caller) -> tuple[Sample, ...]:
         """Requests that were under way while the fault may have acted."""
-        return tuple(s for s in caller.samples if s.sent < self.ended.hi and s.done >= self.started.lo)
+        return self._during(caller.samples)
+
+    def failures(self, caller: Caller) -> tuple[Sample, ...]:
+        """Those of them that failed."""
+        return self._during(caller.failures)
+
+    def _during(self, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+        begin, end = self.started.lo, self.ended.hi
+        return tuple([sample for sample in samples if sample.sent < end and sample.done >= begin])
 
 
 def fault_windows(record: CaseRecord) -> tuple[FaultWindow, ...]:
@@ -52,11 +60,15 @@ def fault_windows(record: CaseRecord) -> tuple[FaultWindow, ...]:
     Raises:
         Inconclusive: there is none.
     """
-    ends = list(record.of(FaultEnded))
-    found = tuple(_pair(record.of(FaultStarted), ends))
+    found = all_windows(record)
     if not found:
         raise Inconclusive("no fault that began and ended is in the record")
     return found
+
+
+def all_windows(record: CaseRecord) -> tuple[FaultWindow, ...]:
+    """As `fault_windows`, for whom none is an answer too."""
+    return tuple(_pair(record.of(FaultStarted), list(record.of(FaultEnded))))
 
 
 def _pair(starts: tuple[FaultStarted, ...], ends: list[FaultEnded]) -> Iterator[FaultWindow]:
@@ -71,10 +83,9 @@ def _pair(starts: tuple[FaultStarted, ...], ends: list[FaultEnded]) -> Iterator[
 
 def unhealed(record: CaseRecord) -> tuple[str, ...]:
     """Names of faults that began and were not seen to end."""
-    ends = list(record.of(FaultEnded))
-    starts = record.of(FaultStarted)
-    healed = [window.started for window in _pair(starts, ends)]
-    return tuple(start.fault for start in starts if Interval(start.lo, start.hi) not in healed)
+    healed = [(window.fault, window.started) for window in all_windows(record)]
+    starts = ((start.fault, Interval(start.lo, start.hi)) for start in record.of(FaultStarted))
+    return tuple(fault for fault, started in starts if (fault, started) not in healed)
 
 
 def cut_zones(record: CaseRecord) -> frozenset[str]:

@@ -6,13 +6,14 @@ import math
 from typing import TYPE_CHECKING
 
 from reports.judge import statistics
+from reports.judge.attainability import weighed
 from reports.judge.preconditions import Finding, aftermath, findings
 from reports.judge.registry import STATISTICS, Inconclusive, Measurement, Statistic
-from reports.model import Interval, Outcome, Relation, Target, Verdict, compose, figure
+from reports.model import Interval, Outcome, Parameters, Relation, Target, Verdict, compose, figure
 from reports.problem import ReportProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from reports.record import CaseRecord
     from reports.targets import Targets
@@ -21,10 +22,8 @@ __all__ = ["compose", "decide", "judge_case", "margin", "statistics"]
 
 
 def judge_case(record: CaseRecord, targets: Targets) -> list[Verdict]:
-    """One verdict for every target the case names; a case that does not say is judged by its experiment's targets."""
-    named: Iterable[str] = record.case.targets
-    if not named and any(defect.file == "case.json" for defect in record.defects):
-        named = (target.id for target in targets.of_experiment(record.case.experiment))
+    """One verdict for every target the case names; a case that names none is judged by its experiment's targets."""
+    named = record.case.targets or [target.id for target in targets.of_experiment(record.case.experiment)]
     return [_verdict(record, target_id, targets) for target_id in named]
 
 
@@ -35,7 +34,7 @@ def decide(relation: Relation, interval: Interval, limit: float) -> Outcome:
     and is inconclusive otherwise.
     """
     lo, hi = interval.lo, interval.hi
-    holds = interval.ended and lo <= limit <= hi
+    holds = interval.ended and interval.holds(limit)
     kept = {"<": hi < limit, "<=": hi <= limit, ">=": lo >= limit, "==": lo == hi == limit, "~": holds}[relation]
     if kept:
         return Outcome.PASSED
@@ -67,7 +66,7 @@ def _verdict(record: CaseRecord, target_id: str, targets: Targets) -> Verdict:
         return _stopped(record, target, (Finding(Outcome.ERROR, f"the judge failed: {type(bug).__name__}: {bug}"),))
 
 
-def _stopped(record: CaseRecord, target: Target, found: Sequence[Finding]) -> Verdict:
+def _stopped(record: CaseRecord, target: Target[Parameters], found: Sequence[Finding]) -> Verdict:
     """No figure: the worst finding is the reason, the others are listed."""
     worst = compose(finding.outcome for finding in found)
     first = next(finding for finding in found if finding.outcome == worst)
@@ -83,7 +82,7 @@ def _stopped(record: CaseRecord, target: Target, found: Sequence[Finding]) -> Ve
     )
 
 
-def _measured(record: CaseRecord, target: Target, statistic: Statistic) -> Verdict:
+def _measured(record: CaseRecord, target: Target[Parameters], statistic: Statistic) -> Verdict:
     measurement = statistic.measure(record, target)
     outcome = decide(target.relation, measurement.interval, target.limit)
     shown = figure(measurement.interval, target.unit)
@@ -100,6 +99,7 @@ def _measured(record: CaseRecord, target: Target, statistic: Statistic) -> Verdi
         reason = "; ".join(broken.reason for broken in measurement.broken)
     if outcome is Outcome.PASSED and (later := aftermath(record)):
         outcome, reason, fix = later[0].outcome, f"{later[0].reason}; {reason}", later[0].fix
+    outcome, reason, fix = weighed(record, target.id, outcome, reason, fix)
     return _of(
         record,
         target,
@@ -114,7 +114,7 @@ def _measured(record: CaseRecord, target: Target, statistic: Statistic) -> Verdi
 
 def _of(
     record: CaseRecord,
-    target: Target,
+    target: Target[Parameters],
     *,
     outcome: Outcome,
     reason: str,

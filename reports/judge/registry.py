@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from reports.model import Interval, Target
+from reports.model import CallerParameters, Interval, Parameters, Target
 from reports.record import CaseRecord
 
 
@@ -52,7 +52,7 @@ class Measurement:
     fix: str = ""
 
 
-type Measure = Callable[[CaseRecord, Target], Measurement]
+type Measure[P: Parameters] = Callable[[CaseRecord, Target[P]], Measurement]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,31 +60,40 @@ class Statistic:
     """A function of the record.
 
     Attributes:
-        uses_callers: the callers must have kept pace.
+        parameters: what targets.toml may tell it.
         cuts_zone: callers in the zone that is cut are excused and not listened to.
+        faults_overlap: it is about several faults at the same time; any other wants one after the other.
     """
 
     name: str
-    measure: Measure
-    uses_callers: bool
-    cuts_zone: bool
+    measure: Measure[Any]
+    parameters: type[Parameters]
+    cuts_zone: bool = False
+    faults_overlap: bool = False
+
+    @property
+    def uses_callers(self) -> bool:
+        """Whether it listens to callers, who must have kept pace then."""
+        return issubclass(self.parameters, CallerParameters)
 
 
 STATISTICS: dict[str, Statistic] = {}
 
 
-def statistic(*, uses_callers: bool = False, cuts_zone: bool = False) -> Callable[[Measure], Measure]:
+def statistic[P: Parameters](
+    parameters: type[P], *, cuts_zone: bool = False, faults_overlap: bool = False
+) -> Callable[[Measure[P]], Measure[P]]:
     """Registers a function under its own name; targets.toml names it so.
 
     Raises:
         ValueError: the name is taken.
     """
 
-    def register(measure: Measure) -> Measure:
+    def register(measure: Measure[P]) -> Measure[P]:
         name = str(getattr(measure, "__name__", measure))
         if name in STATISTICS:
             raise ValueError(f"two statistics are called {name}")
-        STATISTICS[name] = Statistic(name, measure, uses_callers, cuts_zone)
+        STATISTICS[name] = Statistic(name, measure, parameters, cuts_zone, faults_overlap)
         return measure
 
     return register

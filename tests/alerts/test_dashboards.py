@@ -7,8 +7,6 @@ panel and query: a metric was renamed, is no longer scraped, or is dropped befor
 
 from __future__ import annotations
 
-import json
-import urllib.request
 import uuid
 from dataclasses import replace
 
@@ -18,6 +16,7 @@ from deploy.cluster import Cluster
 from deploy.waiting import eventually
 from experiments import pods
 from experiments.drivers import velero
+from experiments.drivers.answers import ask
 from experiments.drivers.monitoring import Monitoring
 from tests.alerts.dashboards import Query, load, queries, unanswered
 
@@ -41,14 +40,8 @@ def monitoring(kind_cluster: Cluster) -> Monitoring:
 
 def call(cluster: Cluster) -> None:
     """Makes a little traffic through the gateway, and from a zone to the others."""
-    order = json.dumps({"item": "tea", "quantity": 1}).encode()
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    request = urllib.request.Request(  # noqa: S310 - the cluster's own address
-        f"{cluster.gateway_url}/orders", order, {"Content-Type": "application/json"}
-    )
     for _ in range(3):
-        with direct.open(request, timeout=10) as answer:
-            answer.read()
+        ask(f"{cluster.gateway_url}/orders", body={"item": "tea", "quantity": 1}, silence_s=10)
     pod = pods.one_running(cluster, "callers", f"app={CALLER}")
     cluster.exec("callers", pod.name, ["python3", "-c", BROWSE], container="caller", timeout_s=60)
 

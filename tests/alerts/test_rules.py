@@ -7,8 +7,6 @@ target.
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from typing import Any
 
 import pytest
@@ -16,6 +14,7 @@ import pytest
 from deploy.cluster import Cluster
 from deploy.errors import Problem
 from deploy.waiting import eventually
+from experiments.drivers.answers import ask
 
 pytestmark = [pytest.mark.smoke, pytest.mark.nightly, pytest.mark.certification]
 
@@ -28,10 +27,8 @@ def in_prometheus(cluster: Cluster, script: str) -> str:
     return cluster.exec("observability", pod.metadata.name, ["sh", "-ec", script], container="prometheus", timeout_s=90)
 
 
-def ask(cluster: Cluster, path: str) -> Any:
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with direct.open(f"{cluster.url('prometheus')}/api/v1/{path}", timeout=20) as answer:
-        return json.load(answer)["data"]
+def prometheus(cluster: Cluster, path: str) -> Any:
+    return ask(f"{cluster.url('prometheus')}/api/v1/{path}", silence_s=20)["data"]
 
 
 def test_the_rules_keep_their_bounds_in_virtual_time(kind_cluster: Cluster) -> None:
@@ -48,7 +45,7 @@ def test_a_rule_with_another_bound_is_noticed(kind_cluster: Cluster) -> None:
 
 
 def test_every_rule_evaluates(kind_cluster: Cluster) -> None:
-    rules = [rule for group in ask(kind_cluster, "rules")["groups"] for rule in group["rules"]]
+    rules = [rule for group in prometheus(kind_cluster, "rules")["groups"] for rule in group["rules"]]
     assert {rule["name"]: rule["lastError"] for rule in rules if rule.get("lastError")} == {}
     assert len([rule for rule in rules if rule["type"] == "alerting"]) == 8
 
@@ -57,7 +54,7 @@ def test_every_target_answers(kind_cluster: Cluster) -> None:
     eventually(
         lambda: {
             target["scrapeUrl"]: target["lastError"]
-            for target in ask(kind_cluster, "targets?state=active")["activeTargets"]
+            for target in prometheus(kind_cluster, "targets?state=active")["activeTargets"]
             if target["health"] != "up"
         },
         lambda silent: not silent,

@@ -15,10 +15,10 @@ import yaml
 
 from deploy.cluster import Cluster
 from deploy.waiting import eventually
+from experiments.drivers import velero
 
 OBJECTS = Path(__file__).with_name("velero-round-trip.yaml")
-VELERO = "velero"
-ENDED = {"Completed", "PartiallyFailed", "Failed", "FailedValidation"}
+VELERO_S = 90
 SIZE_BYTES = 8 * 2**20
 # Random, so that no store can have the bytes from elsewhere.
 FILL = f"head -c {SIZE_BYTES} /dev/urandom > /data/bytes && sha256sum < /data/bytes"
@@ -47,7 +47,7 @@ class RoundTrip:
         pod["spec"]["containers"][0]["image"] = self.cluster.pods("callers", "app=outsider")[0].spec.containers[0].image
         self.cluster.kubectl("create", "namespace", self.name)
         for item in objects:
-            self._create(self.name, item)
+            self.cluster.kubectl("-n", self.name, "create", "-f", "-", stdin=json.dumps(item))
         return self._in_pod(FILL)
 
     def back_up(self) -> str:
@@ -73,18 +73,13 @@ class RoundTrip:
     def clean(self) -> None:
         """Leaves nothing behind, in the store neither."""
         self.cluster.kubectl("delete", "namespace", self.name, "--ignore-not-found", "--wait=false")
-        self._create(VELERO, _request("DeleteBackupRequest", self.name, {"backupName": self.name}))
+        velero.request(self.cluster, "DeleteBackupRequest", {"backupName": self.name}, name=self.name)
 
     def _run(self, kind: str, spec: dict[str, Any]) -> str:
         begin = time.monotonic()
-        self._create(VELERO, _request(kind, self.name, spec))
-        resource = f"{kind.lower()}s.velero.io/{self.name}"
-        argv = ("-n", VELERO, "get", resource, "-o", "jsonpath={.status.phase}")
-        phase = eventually(
-            lambda: self.cluster.kubectl(*argv), ENDED.__contains__, within_s=90, every_s=0.5, what=f"the {kind}'s end"
-        )
+        _, status = velero.run(self.cluster, kind, spec, VELERO_S, name=self.name)
         self.seconds[kind.lower()] = time.monotonic() - begin
-        return phase
+        return str(status.get("phase", "not begun"))
 
     def _in_pod(self, script: str) -> str:
         argv = ("-n", self.name, "wait", "pod/keeper", "--for=condition=Ready", "--timeout=60s")
@@ -95,9 +90,6 @@ class RoundTrip:
         volumes = self.cluster.core.list_persistent_volume(_request_timeout=20).items
         return [item.metadata.name for item in volumes if item.spec.claim_ref.namespace == self.name]
 
-    def _create(self, namespace: str, item: dict[str, Any]) -> None:
-        self.cluster.kubectl("-n", namespace, "create", "-f", "-", stdin=json.dumps(item))
-
 
 @contextmanager
 def round_trip(cluster: Cluster) -> Iterator[RoundTrip]:
@@ -107,7 +99,3 @@ def round_trip(cluster: Cluster) -> Iterator[RoundTrip]:
         yield trip
     finally:
         trip.clean()
-
-
-def _request(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
-    return {"apiVersion": "velero.io/v1", "kind": kind, "metadata": {"name": name, "namespace": VELERO}, "spec": spec}

@@ -23,9 +23,9 @@ def test_every_tier_is_whole_again_outside_the_zone(experiment: Any) -> None:
 
 @pytest.mark.control
 def test_without_failover_the_errors_go_on(experiment: Any) -> None:
-    experiment("high_availability/zone_outage", control="no-failover").broke("ha.failover_traffic")
+    experiment("high_availability/zone_outage", control="unprotected").broke("ha.failover_traffic")
 
 
 @pytest.mark.control
 def test_with_default_tolerations_capacity_comes_too_late(experiment: Any) -> None:
-    experiment("high_availability/zone_outage", control="default-tolerations").broke("ha.failover_capacity")
+    experiment("high_availability/zone_outage", control="unprotected").broke("ha.failover_capacity")

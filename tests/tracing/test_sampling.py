@@ -22,10 +22,10 @@ def test_every_order_is_traced(experiment: Any) -> None:
 
 
 @pytest.mark.control
-def test_sampling_one_percent_is_noticed(experiment: Any) -> None:
-    experiment("tracing/sampling", control="one-percent").broke("trace.sampling_default")
+def test_sampling_two_percent_is_noticed(experiment: Any) -> None:
+    experiment("tracing/sampling", control="two-percent").broke("trace.sampling_default")
 
 
 @pytest.mark.control
 def test_orders_sampled_like_everything_else_are_noticed(experiment: Any) -> None:
-    experiment("tracing/sampling", control="critical-at-default").broke("trace.sampling_critical")
+    experiment("tracing/sampling", control="two-percent").broke("trace.sampling_critical")

@@ -1,8 +1,8 @@
-"""Runs the suite's commands in hostile surroundings: python -m tests.unit.hostile_commands < jobs > results.
+"""Runs the suite's commands in hostile surroundings: python -m tests.unit.hostile_commands FOLDER < jobs > results.
 
 Everything is imported once and each job is a fork that calls the command's own main(): what takes a second is starting
-Python and its Kubernetes client, not what is tested. A job is {name, env, argv}, {name, env, control: file} or
-{name, env, action: [module, function, arguments]}; with "unguarded" it has no guard, to show what that keeps from happening.
+Python and its Kubernetes client, not what is tested. A job is {name, env} with {argv}, {control: file} or
+{action: [module, function, arguments]}; with "unguarded" it has no guard, to show what that keeps from happening.
 """
 
 import json
@@ -14,9 +14,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-import kubernetes.client.models  # noqa: F401 - more than a second of work, see above
-import kubernetes.dynamic
-from kubernetes.client import AppsV1Api, AuthorizationV1Api, CoreV1Api, PolicyV1Api  # noqa: F401
+from kubernetes.client import AppsV1Api, AuthorizationV1Api, CoreV1Api, PolicyV1Api  # noqa: F401 - see above
+from kubernetes.dynamic import DynamicClient  # noqa: F401
 
 from deploy.cluster import Cluster
 from deploy.errors import Problem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from reports.judge import judge_case
@@ -30,7 +31,16 @@ def activity(
 
 def journal(**changes: Any) -> dict[str, Any]:
     met = {"steady_state_met": True, "probes": [{**activity("error-ratio", "probe", 0.0), "tolerance_met": True}]}
-    document = {"method": [{"name": "break"}, {"name": "heal"}], "rollbacks": [{"name": "heal-again"}]}
+    document = {
+        "method": [{"name": "break", "type": "action"}, {"name": "heal", "type": "action"}],
+        "rollbacks": [{"name": "heal-again", "type": "action"}],
+        "steady-state-hypothesis": {
+            "title": "Callers are answered",
+            "probes": [
+                {"name": "error-ratio", "type": "probe", "tolerance": {"type": "range", "range": [0, 0.001]}},
+            ],
+        },
+    }
     return {
         "status": "completed",
         "deviated": False,
@@ -158,7 +168,9 @@ class Case:
         (folder / "case.json").write_text(json.dumps(about | times))
         if self.journal is not None:
             (folder / "journal.json").write_text(json.dumps(self.journal))
-        (folder / "events.ndjson").write_text("".join(json.dumps(event) + "\n" for event in self.events))
+        (folder / "events.ndjson").write_text(
+            "".join(json.dumps(event) + "\n" for event in sorted(self.events, key=itemgetter("t")))
+        )
         for caller, rows in self.callers.items():
             head = {
                 "caller": caller,

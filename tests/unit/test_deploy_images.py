@@ -68,7 +68,7 @@ def test_only_what_is_missing_is_built_and_a_failed_build_leaves_nothing(
 ) -> None:
     tools = tmp_path / "tools"
     monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
-    body = '[ "$1" = env ] && echo go1.26.8 && exit 0\n'
+    body = '[ "$1" = env ] && echo go1.26.8 && exit 0\n[ "$1" = list ] && exit 0\n'
     fake(tools, "go", body + "echo 'undefined: x' >&2; exit 1")
     with pytest.raises(Problem, match="could not be built") as caught:
         programs.build(of(), ["mine"], lambda _: None)
@@ -82,6 +82,18 @@ def test_only_what_is_missing_is_built_and_a_failed_build_leaves_nothing(
     programs.build(of(), ["mine"], lambda _: None)
     assert len(calls(tools, "go")) == before
     assert list((tmp_path / "cache" / "resilience-suite").glob("go-*")) == []
+
+
+def test_a_module_that_cannot_be_fetched_is_told_before_anything_is_built(
+    graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = tmp_path / "tools"
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    fake(tools, "go", '[ "$1" = env ] && echo go1.26.8 && exit 0\necho "dial tcp: no route" >&2; exit 1')
+    with pytest.raises(Problem, match="fetching the Go modules of g") as caught:
+        programs.build(of(), ["mine"], lambda _: None)
+    assert "no route" in caught.value.why
+    assert not [call for call in calls(tools, "go") if call.startswith("build")]
 
 
 @pytest.mark.parametrize(("script", "said"), [(None, "was not found"), ("echo go1.21.3", "too old")])

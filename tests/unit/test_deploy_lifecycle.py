@@ -23,8 +23,8 @@ OURS, PUBLIC = "resilience.local/node:abc", "kindest/node:v1.36.3"
 DOCKER = """
 nodes=$(dirname "$0")/nodes
 case "$1 $*" in
+  "ps "*Image*) cd "$nodes"; for n in *; do test -e "$n" && echo "$n $(sed -n 1p "$n")"; done; true ;;
   "ps "*) ls "$nodes" ;;
-  "inspect "*Config.Image*) shift 3; for n; do sed -n 1p "$nodes/$n"; done ;;
   "inspect "*) shift 3; for n; do echo "$n=$(sed -n 2p "$nodes/$n")"; done ;;
   "unpause "*) ;;
   "rm "*) shift 3; for n; do rm "$nodes/$n"; done ;;
@@ -64,7 +64,7 @@ def state(kubeconfig: str | None = "a: 1") -> Path:
 @pytest.fixture
 def stamped(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What the owner stamp of the cluster says."""
-    facts = {"node_image": OURS, "incarnation": "x-worker=172.18.0.2@1"}
+    facts = {"node_image": OURS, "definition": lifecycle.definition(), "incarnation": "x-worker=172.18.0.2@1"}
     monkeypatch.setattr(owner, "facts", lambda *_, **__: facts)
     monkeypatch.setattr(owner, "assert_ours", lambda cluster: cluster)
     return facts
@@ -81,7 +81,7 @@ def test_a_standing_cluster_of_ours_is_found(
     assert found == Cluster("x", paths.kubeconfig("x"), "kind-x")
 
 
-@pytest.mark.parametrize("fact", ["node_image", "incarnation"])
+@pytest.mark.parametrize("fact", ["node_image", "definition", "incarnation"])
 def test_a_cluster_that_came_back_otherwise_is_not_trusted(docker: Path, stamped: dict[str, str], fact: str) -> None:
     node(docker)
     state()
@@ -163,7 +163,10 @@ def test_a_cluster_is_made_and_stamped(docker: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("RESILIENCE_KUBECONFIG", "/a/foreign/one")
     kind(docker, monkeypatch, MAKES)
     made = lifecycle.create("x", OURS)
-    assert stamps == [(made, {"node_image": OURS, "incarnation": "x-worker=172.18.0.2@1"})]
+    definition = lifecycle.definition()
+    assert stamps == [
+        (made, {"node_image": OURS, "definition": definition, "incarnation": "x-worker=172.18.0.2@1"}),
+    ]
     assert made.kubeconfig == paths.kubeconfig("x")
     assert paths.state("x").stat().st_mode & 0o777 == 0o700
 

@@ -120,7 +120,7 @@ def test_the_worst_instance_of_an_alert_counts_and_an_unknown_one_is_a_problem(
         {"name": "A", "state": state, "labels": {"severity": "warning"}} for state in ("inactive", "firing", "pending")
     ]
     answer = {"data": {"groups": [{"rules": rules[:1]}, {"rules": rules[1:]}]}}
-    monkeypatch.setattr(monitoring, "_call", lambda _url: answer)
+    monkeypatch.setattr(monitoring, "ask", lambda *_: answer)
     assert receiver.alarm("A") == Alarm("firing", "warning")
     with pytest.raises(Problem, match="no alert B"):
         receiver.alarm("B")
@@ -131,5 +131,5 @@ def test_an_alert_that_alertmanager_remembers_is_not_quiet(
     receiver: Monitoring, monkeypatch: pytest.MonkeyPatch, standing: Any, quiet: Any
 ) -> None:
     rules = {"data": {"groups": [{"rules": [{"name": "A", "state": "inactive", "labels": {}}]}]}}
-    monkeypatch.setattr(monitoring, "_call", lambda url: standing if "/api/v2/alerts" in url else rules)
+    monkeypatch.setattr(monitoring, "ask", lambda url, _fields: standing if "/api/v2/alerts" in url else rules)
     assert receiver.is_quiet("A") is quiet

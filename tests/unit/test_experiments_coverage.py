@@ -1,15 +1,20 @@
 """Targets, tests, documents and negative controls name each other; none stands alone."""
 
 import ast
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from deploy.paths import ROOT
 from experiments import catalogue
+from reports.baseline import AREA
 
 TESTS = Path(__file__).parent.parent
+RULES = ROOT / "deploy" / "observability" / "prometheus" / "rules"
 TARGETS = {target["id"]: target for target in tomllib.loads(catalogue.TARGETS.read_text())["target"]}
 
 
@@ -54,8 +59,16 @@ def test_every_target_has_an_experiment_and_a_negative_control_that_a_test_runs(
 
 
 @pytest.mark.parametrize("name", catalogue.names())
-def test_every_experiment_proves_a_target(name: Any) -> None:
-    assert catalogue.find(name).targets
+def test_every_experiment_proves_a_target_unless_it_measures_noise(name: Any) -> None:
+    assert bool(catalogue.find(name).targets) is not name.startswith(AREA)
+
+
+def test_the_idle_run_watches_every_alert_there_is() -> None:
+    document = yaml.safe_load(catalogue.find("baseline/idle").path.read_text())
+    activities = [*document["steady-state-hypothesis"]["probes"], *document["method"]]
+    named = [each["provider"]["arguments"]["alerts"] for each in activities if "alerts" in str(each["provider"])]
+    rules = re.findall(r"- alert: (\w+)", "".join(path.read_text() for path in RULES.glob("*.y*ml")))
+    assert [sorted(each) for each in named] == [sorted(rules)] * 2
 
 
 def test_every_control_file_belongs_to_a_target() -> None:

@@ -117,10 +117,39 @@ def test_a_configuration_that_runs_while_it_is_loaded_is_refused(tmp_path: Any, 
     refuse(tmp_path, bad, "a document holds constants")
 
 
+@pytest.mark.parametrize("account", ["cluster-admin", "", None])
+def test_an_experiment_acts_as_an_account_that_there_is(tmp_path: Any, good: Any, account: Any) -> None:
+    bad = copy.deepcopy(good)
+    bad["configuration"]["account"] = account
+    refuse(tmp_path, bad, "configuration.account")
+    del bad["configuration"]["account"]
+    refuse(tmp_path, bad, "configuration.account")
+
+
 def test_a_control_from_elsewhere_is_refused(tmp_path: Any, good: Any) -> None:
     bad = copy.deepcopy(good)
     bad["controls"][0]["provider"]["module"] = "chaosaddons.controls.safeguards"
     refuse(tmp_path, bad, "not one of experiments.controls")
+
+
+@pytest.mark.parametrize(
+    ("radius", "reason"),
+    [
+        (None, "configuration.blast_radius"),
+        ({"disturbs": ["shop/ap"], "needs": []}, "configuration.blast_radius.disturbs"),
+        ({"disturbs": [], "needs": ["the moon"]}, "configuration.blast_radius.needs"),
+        ({"disturbs": []}, "configuration.blast_radius.needs"),
+        ({"disturbs": [], "needs": [], "lingers_s": {"shop/app": 0}}, "configuration.blast_radius.lingers_s"),
+        ({"disturbs": [], "needs": [], "alone": True}, "configuration.blast_radius.alone"),
+    ],
+    ids=["none", "misspelt", "unknown", "half", "no time", "more"],
+)
+def test_a_document_without_a_blast_radius_that_is_understood_is_refused(
+    tmp_path: Any, good: Any, radius: Any, reason: Any
+) -> None:
+    bad = copy.deepcopy(good)
+    bad["configuration"]["blast_radius"] = radius
+    refuse(tmp_path, bad, reason)
 
 
 @pytest.mark.parametrize(
@@ -230,6 +259,18 @@ def test_every_negative_control_can_be_read(path: Any) -> None:
 )
 def test_a_negative_control_that_is_not_plain_is_refused(tmp_path: Any, change: Any) -> None:
     path = tmp_path / "control.yaml"
-    path.write_text(yaml.safe_dump({"why": "x", "changes": [change]}))
+    path.write_text(yaml.safe_dump({"why": "x", "disturbs": [], "changes": [change]}))
     with pytest.raises(Problem):
         weaken.load(path)
+
+
+def test_a_negative_control_that_does_not_say_what_it_disturbs_is_refused(tmp_path: Any) -> None:
+    path = tmp_path / "control.yaml"
+    change = {"apiVersion": "v1", "kind": "Service", "namespace": "shop", "name": "app", "delete": True}
+    path.write_text(yaml.safe_dump({"why": "x", "disturbs": ["alerting"], "changes": [change]}))
+    assert weaken.load(path).disturbs == ["alerting"]
+    for wrong in ({}, {"disturbs": ["alarms"]}):
+        path.write_text(yaml.safe_dump({"why": "x", "changes": [change], **wrong}))
+        with pytest.raises(Problem, match=r"control\.yaml") as problem:
+            weaken.load(path)
+        assert "disturbs" in problem.value.why

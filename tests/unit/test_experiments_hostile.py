@@ -126,9 +126,7 @@ SETUPS = {
 
 
 def kubeconfig(server: str, user: dict[str, Any], current: str, ambient: str) -> str:
-    clusters = [
-        {"name": name, "cluster": {"server": url}} for name, url in (("decoy", server), ("ambient", ambient))
-    ]
+    clusters = [{"name": name, "cluster": {"server": url}} for name, url in (("decoy", server), ("ambient", ambient))]
     users = [{"name": "decoy", "user": user}, {"name": "ambient", "user": {"token": "t"}}]
     contexts = [
         {"name": context, "context": {"cluster": name, "user": name}}

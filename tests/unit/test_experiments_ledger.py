@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from deploy.errors import Problem
+from experiments import running
 from experiments.ledger import Ledger
+from experiments.radius import Radius
 from experiments.record import append_line, read_lines
 
 
@@ -68,6 +70,19 @@ def test_nodes_are_thawed_first_and_without_the_api_server(ledger: Any) -> None:
     assert [entry.fault for entry in ledger.open()] == ["budget is gone"]
 
 
+def test_a_database_is_rebuilt_after_its_keys_are_back(ledger: Any) -> None:
+    order: list[str] = []
+    ledger.intend("the key is gone", {"undo": "restore-object", "manifest": {}})
+    ledger.intend("the database is gone", {"undo": "rebuild-database", "namespace": "data", "name": "postgres"})
+
+    def undo(entry: Any) -> str:
+        order.append(entry.undo["undo"])
+        return "done"
+
+    ledger.heal({"restore-object": undo, "rebuild-database": undo})
+    assert order == ["restore-object", "rebuild-database"]
+
+
 @pytest.mark.parametrize("cut", range(1, 60, 7))
 def test_a_line_torn_by_a_crash_is_skipped_and_the_next_one_is_whole(ledger: Any, cut: Any) -> None:
     ledger.intend("first", {"undo": "unpause-node", "node": "w1"})
@@ -88,12 +103,50 @@ def test_an_unknown_undo_is_refused_when_intended_and_told_when_read(ledger: Any
     assert "rm-everything" in problem.value.why
 
 
-def test_heal_can_be_asked_for_one_fault(ledger: Any) -> None:
+@pytest.fixture
+def state(tmp_path: Any, monkeypatch: Any) -> Any:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return Ledger.of("c")
+
+
+def test_a_run_heals_one_fault_of_its_own(ledger: Any) -> None:
     nodes = Nodes("w1", "w2")
     ledger.intend("one", {"undo": "unpause-node", "node": "w1"})
     ledger.intend("other", {"undo": "unpause-node", "node": "w2"})
-    ledger.heal({"unpause-node": nodes.unpause}, fault="other")
+    ledger.heal_own({"unpause-node": nodes.unpause}, "other")
     assert nodes.frozen == {"w1"}
+
+
+def test_a_run_leaves_what_another_has_open_alone(state: Any, monkeypatch: Any) -> None:
+    nodes = Nodes("w1", "w2")
+    for run, node in (("mine", "w1"), ("theirs", "w2")):
+        monkeypatch.setenv(running.RUN, run)
+        state.intend("zone is frozen", {"undo": "unpause-node", "node": node})
+    monkeypatch.setenv(running.RUN, "mine")
+    assert [entry.undo["node"] for entry in state.own("zone is frozen")] == ["w1"]
+    state.heal_own({"unpause-node": nodes.unpause})
+    assert nodes.frozen == {"w2"}
+
+
+def test_what_is_abandoned_is_healed_and_what_a_running_case_has_open_is_not(state: Any, monkeypatch: Any) -> None:
+    nodes = Nodes("w0", "w1", "w2")
+    state.intend("by an older suite", {"undo": "unpause-node", "node": "w0"})
+    monkeypatch.setenv(running.RUN, "killed")
+    state.intend("of a run that was killed", {"undo": "unpause-node", "node": "w1"})
+    with running.begun("c", "mesh.mtls", Radius(disturbs=frozenset(), needs=frozenset())):
+        state.intend("of a run that lives", {"undo": "unpause-node", "node": "w2"})
+        state.heal({"unpause-node": nodes.unpause}, abandoned=True)
+        assert nodes.frozen == {"w2"}
+    state.heal({"unpause-node": nodes.unpause}, abandoned=True)
+    assert not nodes.frozen
+
+
+def test_whoever_asks_for_everything_gets_it(state: Any) -> None:
+    nodes = Nodes("w1")
+    with running.begun("c", "mesh.mtls", Radius(disturbs=frozenset(), needs=frozenset())):
+        state.intend("of a run that lives", {"undo": "unpause-node", "node": "w1"})
+        state.heal({"unpause-node": nodes.unpause})
+    assert not nodes.frozen
 
 
 def test_the_dead_man_thaws_only_what_is_still_open(ledger: Any, monkeypatch: Any) -> None:

@@ -175,6 +175,9 @@ class Fallen:
         self.done.append("discarded")
         self.found = ["7"]
 
+    def behind(self) -> list[str]:
+        return []
+
 
 @pytest.mark.parametrize(
     ("found", "done"),
@@ -210,8 +213,8 @@ def test_a_patch_of_json_inside_a_field_changes_only_what_it_names() -> None:
 class Back(Fallen):
     """A database that comes back, or does not, and what its members say."""
 
-    def __init__(self, found: str | None, words: str = "") -> None:
-        super().__init__(found)
+    def __init__(self, *found: str | None, words: str = "") -> None:
+        super().__init__(*found)
         self.words = words
         self.namespace, self.name = "data", "postgres"
 
@@ -227,7 +230,7 @@ class Back(Fallen):
     [
         (Back("7"), "completed", 2),
         (Back("8"), "failed", 0),
-        (Back(None, "postgres-0: ERROR: [039]: 403"), "failed", 0),
+        (Back(None, words="postgres-0: ERROR: [039]: 403"), "failed", 0),
         (Back(None), "unfinished", 0),
     ],
     ids=["back", "another database", "the repository refuses", "nobody says why"],
@@ -242,14 +245,25 @@ def test_how_the_bytes_came_back_is_told_as_it_was(
     lost = destruction.Loss(database, "7", None, base, (True, 61.0, "on"), (3600.0, "hourly"))  # type: ignore[arg-type]
     monkeypatch.setattr(destruction, "_lost", [lost])
     with pytest.raises(Problem, match="not so: volumes of data/postgres are destroyed"):
-        restoration.await_bytes(within_s=60)
+        restoration.await_bytes(within_s=60, refused_s=60)
     lost.destroyed = 1.0
-    told = restoration.await_bytes(within_s=0.1 if outcome == "unfinished" or database.words else 60)
+    told = restoration.await_bytes(within_s=0.1 if outcome == "unfinished" else 60, refused_s=0)
     events = read_lines(tmp_path / "events.ndjson")
     assert (told["outcome"], lost.bytes_back) == (outcome, outcome == "completed")
     assert [event["kind"] for event in events].count("recovery_point") == points
     if points:
         assert [(event["interval_s"], event["used"]) for event in events[:2]] == [(61.0, True), (3603.0, True)]
+
+
+def test_a_restore_that_was_refused_at_first_is_given_its_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    database: Any = Back(None, None, "7", words="postgres-0: ERROR: [103]: not yet")
+    monkeypatch.setattr("experiments.session.current", lambda: SimpleNamespace(recorder=Recorder(tmp_path)))
+    monkeypatch.setattr("deploy.waiting.pause", lambda _: None)
+    base = repository.Backup("a", "full", 3.0, 0xA0)
+    lost = destruction.Loss(database, "7", None, base, (True, 61.0, "on"), (3600.0, "hourly"))  # type: ignore[arg-type]
+    lost.destroyed = 1.0
+    monkeypatch.setattr(destruction, "_lost", [lost])
+    assert restoration.await_bytes(within_s=60, refused_s=60)["outcome"] == "completed"
 
 
 def test_nothing_is_destroyed_before_the_way_back_is_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,7 @@ def test_a_span_is_read_once_with_its_parent_and_the_tags_asked_for(store: str) 
 
 def test_errors_and_silence_are_problems(store: str) -> None:
     Store.errors = [{"code": 500, "msg": "shards failed"}]
-    with pytest.raises(Problem, match="answered 200 to /api/services"):
+    with pytest.raises(Problem, match="answered /api/services with errors"):
         Jaeger(store).search({}, 0, 60)
     with pytest.raises(Problem, match="does not answer"):
         Jaeger("http://127.0.0.1:9").search({}, 0, 60)

@@ -1,15 +1,20 @@
 """What the watchers read: ejections as honest intervals, ready pods that really count, pressure."""
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from urllib3.exceptions import ReadTimeoutError
 
 from experiments.actions.handshakes import parse_inbound, ports_of
 from experiments.actions.workload import choose
 from experiments.pods import Pod
+from experiments.record import Recorder
 from experiments.traffic import succeeded
 from experiments.watch import ejection, pressure
-from experiments.watch.ready import Seen, count
+from experiments.watch.ready import ReadyWatcher, Seen, count
+from experiments.watch.thread import Watcher
 
 LINE = "outbound|8080||app.shop.svc.cluster.local::10.244.1.5:8080"
 
@@ -97,3 +102,22 @@ def test_the_share_of_successes_leaves_torn_lines_and_old_samples_out() -> None:
 def test_pressure_is_read_from_the_kernel_s_text() -> None:
     text = "some avg10=12.50 avg60=3.00 avg300=1.00 total=123456\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
     assert pressure.parse(text) == {"cpu_some_avg10": 12.5, "cpu_some_total_us": 123456.0}
+
+
+def test_a_list_that_comes_too_late_is_asked_for_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Kubernetes' own client lets urllib3's errors through, which are no OSError."""
+    watcher = ReadyWatcher.__new__(ReadyWatcher)
+    Watcher.__init__(watcher, "ready watcher of data", Recorder(tmp_path))
+    watcher.cluster = SimpleNamespace(api=SimpleNamespace(configuration=None))  # type: ignore[assignment]
+    asked: list[str] = []
+
+    def late(_core: Any) -> str:
+        asked.append("list")
+        if len(asked) == 2:
+            watcher.stopping.set()
+        raise ReadTimeoutError(None, "/api/v1/namespaces/data/pods", "Read timed out.")  # type: ignore[arg-type]
+
+    monkeypatch.setattr(watcher, "_list", late)
+    watcher.run()
+    assert (asked, watcher.failed) == (["list", "list"], None)
+    assert "ReadTimeoutError" in (tmp_path / "events.ndjson").read_text()

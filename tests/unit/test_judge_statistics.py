@@ -270,3 +270,21 @@ class TestDisruption:
 
     def test_later_evictions_of_a_drain_are_free(self, tmp_path: Path) -> None:
         assert pdb_case([*pdb_events(), eviction(20, "app", 201)]).judge(tmp_path).outcome is PASSED
+
+
+class TestFix:
+    """What a failure of ejection_s advises, in numbers."""
+
+    @pytest.mark.parametrize(
+        ("tier", "desired", "pods", "least"),
+        [("app", 9, 1, "1 of 9 replicas: at least 12"), ("app", 6, 1, "1 of 6 replicas: at least 17"),
+         ("app", 9, 3, "3 of 9 replicas: at least 34"), ("worker", 9, 1, "1 of n replicas: at least 100 / n"),
+         ("app", 1, 2, "2 of n replicas: at least 200 / n")],
+    )  # fmt: skip
+    def test_the_least_percentage_is_worked_out(
+        self, tmp_path: Path, tier: str, desired: int, pods: int, least: str
+    ) -> None:
+        events = ejections(1, 2)
+        events[1] = {**events[1], "target": {"pods": [f"shop/app-{n}" for n in range(pods)]}}
+        verdict = ejection_case(events=[*events, ready(-6, tier, desired, desired)]).judge(tmp_path)
+        assert (verdict.outcome, str(verdict.fix).endswith(f"maxEjectionPercent admits {least}")) == (FAILED, True)

@@ -7,62 +7,26 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reports.model import Outcome, figure
-from tests.unit.records import T0, ZONES, Case, known
+from tests.unit.records import Case, known
+from tests.unit.records_tracing import (
+    ORDERERS,
+    WAY,
+    ordered,
+    propagation,
+    requests,
+    roots,
+    sampling,
+    searched,
+    shares,
+    span,
+    trace,
+    whole,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 PASSED, FAILED, INCONCLUSIVE = Outcome.PASSED, Outcome.FAILED, Outcome.INCONCLUSIVE
-BROWSERS = ("gateway", *ZONES)
-ORDERERS = ("orders", *(f"orders-{zone}" for zone in ZONES))
-WAY = ("istio-ingressgateway.istio-system", "app.shop", "app", "api.shop", "api", "worker")
-
-
-def requests(count: int, status: int = 200) -> list[dict[str, Any]]:
-    due = [T0 + i / 10 for i in range(count)]
-    return [{"i": i, "due": t, "sent": t + 0.001, "done": t + 0.01, "status": status} for i, t in enumerate(due)]
-
-
-def span(number: int, service: str, parent: int | None, **tags: str) -> dict[str, Any]:
-    return {
-        "id": f"s{number}",
-        "service": service,
-        "operation": "step",
-        "parent": None if parent is None else f"s{parent}",
-        "tags": tags,
-    }
-
-
-def whole(mark: str) -> list[dict[str, Any]]:
-    """The spans of an order as they should be; the gateway's and the first proxy's carry its mark."""
-    marked = {"experiment.request": mark, "experiment.run": "r", "cluster": "c", "node": "n", "tier": "t"}
-    spans = [span(k, service, k - 1 if k else None, **(marked if k < 2 else {})) for k, service in enumerate(WAY)]
-    asking = {"db.system": "postgresql"}
-    return [*spans, span(10, "worker", 5, **asking), span(9, "api", 4, **asking)]
-
-
-def trace(name: str, spans: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"t": T0 + 90, "kind": "trace", "id": name, "spans": spans}
-
-
-def searched(held: list[dict[str, Any]], **changes: Any) -> list[dict[str, Any]]:
-    found = {"t": T0 + 99, "kind": "trace.search", "run": "r", "traces": len(held), "complete": True, "why": ""}
-    return [*held, found | changes]
-
-
-def roots(**traced: int) -> list[dict[str, Any]]:
-    """One trace for each of the first requests of a caller (underscores for dashes)."""
-    marks = [f"{name.replace('_', '-')}-{i}" for name, count in traced.items() for i in range(count)]
-    return [trace(mark, [span(0, "first", None, **{"experiment.request": mark})]) for mark in marks]
-
-
-def sampling(events: list[dict[str, Any]], each: int = 375, target: str = "trace.sampling_default") -> Case:
-    callers = {name: requests(each) for name in BROWSERS} | {name: requests(60, 201) for name in ORDERERS}
-    return Case("tracing/sampling", [target], events, callers=callers)
-
-
-def shares(gateway: int, zone: int) -> list[dict[str, Any]]:
-    return searched(roots(gateway=gateway, us_east_1a=zone, us_east_1b=zone, us_east_1c=zone, orders=1))
 
 
 class TestDefault:
@@ -127,6 +91,7 @@ class TestDefault:
         case = sampling(shares(38, 38))
         for sample in case.callers["us-east-1a"]:
             sample["sent"] += lag_s
+            sample["done"] += lag_s
         assert case.judge(tmp_path).outcome is outcome
 
     def test_a_missing_caller_is_inconclusive(self, tmp_path: Path) -> None:
@@ -167,19 +132,8 @@ class TestCritical:
 class TestPropagation:
     """The statistic broken_traces."""
 
-    @staticmethod
-    def case(traces: list[dict[str, Any]]) -> Case:
-        return Case(
-            "tracing/propagation", ["trace.propagation"], searched(traces), callers={"orders": requests(150, 201)}
-        )
-
-    @staticmethod
-    def good() -> list[dict[str, Any]]:
-        """A trace of each order from the tenth second on, at ten a second."""
-        return [trace(f"t{i}", whole(f"orders-{i}")) for i in range(100, 150)]
-
     def test_fifty_whole_traces(self, tmp_path: Path) -> None:
-        verdict = self.case(self.good()).judge(tmp_path)
+        verdict = propagation(ordered()).judge(tmp_path)
         assert (verdict.outcome, known(verdict).hi) == (PASSED, 0)
 
     @pytest.mark.parametrize(
@@ -195,25 +149,25 @@ class TestPropagation:
         ],
     )
     def test_a_spoiled_trace_is_named(self, tmp_path: Path, spoil: Any, wrong: Any) -> None:
-        traces = self.good()
+        traces = ordered()
         traces[7]["spans"] = spoil(traces[7]["spans"])
-        verdict = self.case(traces).judge(tmp_path)
+        verdict = propagation(traces).judge(tmp_path)
         assert (verdict.outcome, known(verdict).hi) == (FAILED, 1)
         assert "orders-107: " in verdict.reason
         assert wrong in verdict.reason
 
     def test_a_trace_split_in_two(self, tmp_path: Path) -> None:
-        traces = self.good()
+        traces = ordered()
         first, second = traces[7]["spans"][:1], [{**s, "parent": None} for s in traces[7]["spans"][1:2]]
         traces[7]["spans"] = first
-        verdict = self.case([*traces, trace("half", [*second, *whole("orders-107")[2:]])]).judge(tmp_path)
+        verdict = propagation([*traces, trace("half", [*second, *whole("orders-107")[2:]])]).judge(tmp_path)
         assert (verdict.outcome, "orders-107: split into 2 traces" in verdict.reason) == (FAILED, True)
 
     def test_a_lost_trace(self, tmp_path: Path) -> None:
-        verdict = self.case(self.good()[:-1]).judge(tmp_path)
+        verdict = propagation(ordered()[:-1]).judge(tmp_path)
         assert (verdict.outcome, "orders-149: no trace" in verdict.reason) == (FAILED, True)
 
     def test_the_same_trace_twice_in_the_record_is_one(self, tmp_path: Path) -> None:
-        case = self.case(self.good())
+        case = propagation(ordered())
         case.events.append(trace("t103", whole("orders-103")))
         assert case.judge(tmp_path).outcome is PASSED

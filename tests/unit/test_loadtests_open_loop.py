@@ -72,6 +72,17 @@ def call(
     return asyncio.run(scenario()), samples.read(out)
 
 
+def beat(late_s: list[float]) -> Callable[[], None]:
+    """Returns what starts a timer of 10 ms that notes how late it comes: what the machine itself withholds."""
+
+    def tick(due: float) -> None:
+        loop = asyncio.get_running_loop()
+        late_s.append(loop.time() - due)
+        loop.call_at(loop.time() + 0.01, tick, loop.time() + 0.01)
+
+    return lambda: tick(asyncio.get_running_loop().time())
+
+
 def test_a_stalled_server_does_not_slow_the_schedule_and_shows_in_every_sample_it_delays(tmp_path: Path) -> None:
     resumes = 0.0
 
@@ -82,18 +93,20 @@ def test_a_stalled_server_does_not_slow_the_schedule_and_shows_in_every_sample_i
         await asyncio.sleep(resumes - time.monotonic())
         return OK
 
-    stub = Stub(stall)
-    summary, seen = call(stub, tmp_path / "s", 50, 2.2, timeout_s=3.0)
+    late_s: list[float] = []
+    summary, seen = call(Stub(stall), tmp_path / "s", 50, 2.2, disturb=beat(late_s), timeout_s=3.0)
+    withheld_s = max(late_s)  # on a starved machine everything may come that much later, and no more
 
     assert summary["planned"] == summary["sent"] == len(seen.samples) == 110
     assert [s.i for s in seen.samples] == list(range(110))
     gaps = [b.due - a.due for a, b in zip(seen.samples, seen.samples[1:], strict=False)]
     assert all(gap == pytest.approx(0.02, abs=1e-5) for gap in gaps)
-    assert samples.schedule_lag_p99_s(seen.samples) < 0.25
+    assert samples.schedule_lag_p99_s(seen.samples) < 0.25 + withheld_s
     delayed = [s for s in seen.samples[5:] if s.due < resumes - 0.05]
     assert len(delayed) > 90
-    assert all(s.done >= resumes and s.latency_s == pytest.approx(resumes - s.due, abs=0.3) for s in delayed)
-    assert samples.longest_gap_s(seen.samples) == pytest.approx(2.0, abs=0.3)
+    near = 0.3 + withheld_s
+    assert all(s.done >= resumes and s.latency_s == pytest.approx(resumes - s.due, abs=near) for s in delayed)
+    assert samples.longest_gap_s(seen.samples) == pytest.approx(2.0, abs=near)
     assert samples.success_ratio(seen.samples) == 1
 
 

@@ -1,6 +1,8 @@
 """Starting and stopping load, with real processes; the pod is a folder on this machine."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +17,8 @@ import pytest
 from deploy.errors import Problem
 from deploy.paths import ROOT
 from deploy.waiting import eventually
+from deploy.workloads.shop.orders import Order, Refused
+from experiments import undo
 from loadtests import samples
 from loadtests.run import HostCaller, Locust, PodCaller
 from loadtests.shapes import SHAPES, ramp, spike
@@ -23,7 +27,7 @@ paths: list[str] = []
 
 
 class Shop(BaseHTTPRequestHandler):
-    """Answers /browse and orders, each in one segment."""
+    """Answers /browse and orders, each in one segment; it sells what the real one does."""
 
     protocol_version = "HTTP/1.1"
 
@@ -34,9 +38,11 @@ class Shop(BaseHTTPRequestHandler):
         self.answer(200, b"{}")
 
     def do_POST(self) -> None:
-        order = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        good = isinstance(order["item"], str) and isinstance(order["quantity"], int)
-        self.answer(201 if good else 400, b'{"id": 7}')
+        try:
+            Order.parse(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        except Refused:
+            return self.answer(400, b"{}")
+        return self.answer(201, b'{"id": 7}')
 
     def answer(self, status: int, body: bytes) -> None:
         paths.append(f"{self.command} {self.path}")
@@ -120,6 +126,36 @@ def test_a_pod_caller_is_detached_stopped_and_fetched(shop: str, tmp_path: Path)
     assert not Path(caller._file).exists()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_samples_of_a_caller_whose_starter_was_killed_are_fetched_by_heal(
+    shop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(undo, "LAST_ANSWER_S", 5 if number == signal.SIGTERM else 0)
+    caller = in_pod(shop, 100, "caller-1")
+    caller.caller, caller.run = f"orders-{number}", "a1"
+    caller.start()
+    asked = {"run": "a1", "callers": {caller.caller: "us-east-1a"}, "case": str(tmp_path)}
+    out = tmp_path / f"samples-{caller.caller}.ndjson"
+    eventually(lambda: Path(caller._file).read_text().count("due"), lambda n: n >= 5, within_s=5, what="five samples")
+    os.kill(int(caller._pid), number)
+    pods: Any = LocalPods("caller-1")
+    assert list(undo.samples_left(pods, asked)) == [f"samples of {caller.caller} fetched"]
+    assert samples.read(out).complete is (number == signal.SIGTERM)
+    assert len(samples.read(out).samples) >= 5
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert not Path(caller._file).exists()
+    assert list(undo.samples_left(pods, asked)) == []  # what is in the record is not fetched twice
+
+
+def test_samples_that_are_nowhere_and_a_record_that_is_gone_keep_nobody_from_healing(tmp_path: Path) -> None:
+    nobody: Any = LocalPods()
+    asked = {"run": "a1", "callers": {"never-started": "us-east-1a"}, "case": str(tmp_path)}
+    assert "are lost" in next(undo.samples_left(nobody, asked))
+    assert list(undo.samples_left(nobody, asked | {"case": str(tmp_path / "gone")})) == []
+    one: Any = LocalPods("caller-1")
+    assert list(undo.samples_left(one, asked)) == []
+
+
 def test_a_pod_caller_that_cannot_begin_says_why() -> None:
     with pytest.raises(Problem, match="must be http"):
         in_pod("ftp://a/", 1, "caller-1").start()
@@ -133,11 +169,11 @@ def test_a_pod_caller_needs_exactly_one_pod(names: tuple[str, ...]) -> None:
 
 def test_locust_browses_and_orders_and_leaves_its_totals(shop: str, tmp_path: Path) -> None:
     paths.clear()
-    totals = Locust(5, 5, 1, shop, tmp_path).start().wait()
+    totals = Locust(30, 30, 2, shop, tmp_path).start().wait()
     assert totals == json.loads((tmp_path / "locust.json").read_text())
-    assert totals["requests"] == len(paths) >= 5
+    assert totals["requests"] == len(paths) >= 30
     assert totals["failures"] == 0
-    assert "GET /browse" in paths
+    assert {"GET /browse", "POST /orders", "GET /orders/7"} <= set(paths)
     assert (tmp_path / "locust_stats.csv").exists()
 
 

@@ -56,6 +56,7 @@ def test_a_green_run(run: Path) -> None:
     assert {path.name for path in run.iterdir() if path.is_file()} == {
         "results.json",
         "junit.xml",
+        "metrics.prom",
         "summary.md",
         "report.html",
     }
@@ -86,10 +87,10 @@ def test_a_broken_record_never_kills_a_control(run: Path) -> None:
 
 
 def test_a_control_speaks_only_about_targets_that_name_it(run: Path) -> None:
-    case = zone_case("ha.failover_traffic", control="default-tolerations")
-    case.targets.append("ha.failover_capacity")
+    case = zone_case("ha.failover_traffic", control="unprotected")
+    case.targets.append("mesh.mtls")
     case.write(run)
-    assert [c.target for c in judged(run).controls] == ["ha.failover_capacity"]
+    assert [c.target for c in judged(run).controls] == ["ha.failover_traffic"]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_an_unknown_target_is_an_error_and_hides_no_other(run: Path) -> None:
 
 
 def test_a_judge_that_crashes_says_error(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def crash(_record: CaseRecord, _target: Target) -> Measurement:
+    def crash(_record: CaseRecord, _target: Target[Any]) -> Measurement:
         raise ZeroDivisionError("oops")
 
     broken = replace(STATISTICS["pods_kept_percent"], measure=crash)
@@ -137,7 +138,7 @@ def test_an_expected_case_that_never_ran_is_inconclusive(run: Path) -> None:
 
 def test_a_run_that_judged_nothing_is_not_green(run: Path) -> None:
     case = pdb_case()
-    case.targets = []
+    case.experiment, case.targets = "nobody/promises", []
     case.write(run)
     results = judged(run)
     assert (results.exit_code, results.conclusion) == (2, "no promise was judged.")
@@ -195,7 +196,7 @@ def test_junit_has_failures_and_typed_errors(run: Path) -> None:
     }
     assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("4", "2", "2")
     properties = {p.get("name"): p.get("value") for p in next(root.iter("properties"))}
-    assert properties == {"target": "ha.pdb", "measured": "55.6 %", "allowed": ">= 66 %"}
+    assert properties == {"target": "ha.pdb", "measured": "55.6 %", "allowed": ">= 66 %", "margin": "-10.4 %"}
 
 
 def evil_run(run: Path) -> Any:
@@ -268,8 +269,8 @@ def test_the_page_says_what_counts(run: Path) -> None:
     words = (
         "Circuit breaker ejection: &lt; 60s",
         "mesh.mtls survived",
-        "limit 60 s",
-        "Ejections: 3 of 3 clients",
+        "60 s after the fault began, the limit of mesh.ejection",
+        "ejected app-0 at 1.5 to 2.0 s",
         "35.3 %",
     )
     assert [word for word in words if word not in text] == []

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reports.judge.registry import STATISTICS, Measurement, statistic
+from reports.judge.statistics.traffic import RecoveryParameters
 from reports.targets import TargetProblem, load_targets
 
 if TYPE_CHECKING:
@@ -67,9 +68,20 @@ def test_the_real_targets() -> None:
         ('relation = "<"', "", "unknown relation None"),
         ("limit = 60", 'limit = "x"', "limit"),
         ("limit = 60", "limit = inf", "limit"),
-        ('unit = "s"', 'unit = "s"\nlimits = 3', "limits"),
-        ('unit = "s"', 'unit = "s"\nparameters = { callerz = [] }', "parameters.callerz"),
-        ('unit = "s"', 'unit = "s"\nparameters = { clean_tail_s = 0 }', "clean_tail_s"),
+        ('unit = "s"', 'unit = "s"\nlimits = 3', "limits is not known\n  fix: did you mean limit?"),
+        (
+            'unit = "s"',
+            'unit = "s"\nparameters = { callerz = [] }',
+            "target mesh.ejection: parameters.callerz is not known\n  fix: did you mean callers?",
+        ),
+        (
+            'unit = "s"',
+            'unit = "s"\nparameters = { told_from = [5] }',  # of another statistic
+            "parameters.told_from is not known\n  fix: known are callers, clean_tail_s, lag_s_max, samples_min",
+        ),
+        ('unit = "s"', 'unit = "s"\nparameters = { clean_tail_s = 0 }', "parameters.clean_tail_s: Input should be"),
+        ('"ejection_s"', '"ejection_alert_s"', "parameters.alert is missing\n  fix: add alert to that target"),
+        ('source = "s"\n', "", "source is missing"),
         ('promise = "p"', 'promise = ""', "promise"),
         ('"mesh.ejection"', '"ejection"', "id"),
     ],
@@ -98,8 +110,8 @@ def test_an_unknown_id_suggests_the_nearest() -> None:
 
 
 def test_two_statistics_of_one_name_are_refused() -> None:
-    def ejection_s(_record: CaseRecord, _target: Target) -> Measurement:
+    def ejection_s(_record: CaseRecord, _target: Target[RecoveryParameters]) -> Measurement:
         raise AssertionError
 
     with pytest.raises(ValueError, match="two statistics"):
-        statistic()(ejection_s)
+        statistic(RecoveryParameters)(ejection_s)

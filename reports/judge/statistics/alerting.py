@@ -6,10 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from reports.events import Alert, Ejection, Ready
 from reports.judge.faults import FaultWindow, fault_windows, hosts_of
 from reports.judge.registry import Broken, Inconclusive, Measurement, statistic
-from reports.model import Interval, Target
+from reports.model import Interval, Parameters, Target
 
 if TYPE_CHECKING:
     from reports.record import CaseRecord
@@ -22,8 +24,36 @@ _FIX = (
 )
 
 
-@statistic()
-def availability_alert_s(record: CaseRecord, target: Target) -> Measurement:
+class AlertParameters(Parameters):
+    """Of every statistic about an alert.
+
+    Attributes:
+        alert: its name.
+        severity: the severity it must have.
+        channels: the channels that must be told, and no other.
+        resolve_s_max: seconds from the end of the fault within which every channel must be told that it is over.
+    """
+
+    alert: str = Field(min_length=1)
+    severity: str = Field(min_length=1)
+    channels: tuple[str, ...] = Field(min_length=1)
+    resolve_s_max: float = Field(default=120.0, gt=0)
+
+
+class AvailabilityAlertParameters(AlertParameters):
+    """Of availability_alert_s.
+
+    Attributes:
+        tier: the tier whose pods are taken.
+        ready_percent_min: share of ready pods at which the alert must still be silent.
+    """
+
+    tier: str = Field(min_length=1)
+    ready_percent_min: float = Field(default=66, gt=0, lt=100)
+
+
+@statistic(AvailabilityAlertParameters, faults_overlap=True)
+def availability_alert_s(record: CaseRecord, target: Target[AvailabilityAlertParameters]) -> Measurement:
     """From the fault that takes one pod too many to the last channel that must be told of it.
 
     Of n pods, the smallest number that keeps `ready_percent_min` was ready for as long as the limit first: an alert
@@ -33,11 +63,11 @@ def availability_alert_s(record: CaseRecord, target: Target) -> Measurement:
     if len(windows) < 2:
         raise Inconclusive("one fault is in the record: there was no phase in which the alert must be silent")
     over = min(window.ended.lo for window in windows)
-    return _measured(record, target, _fallen(record, target, windows, over), over)
+    return _measured(record, target.parameters, _fallen(record, target, windows, over), over)
 
 
-@statistic()
-def ejection_alert_s(record: CaseRecord, target: Target) -> Measurement:
+@statistic(AlertParameters)
+def ejection_alert_s(record: CaseRecord, target: Target[AlertParameters]) -> Measurement:
     """From the first ejection of a bad replica, by any client, to the last channel that must be told of it."""
     window = fault_windows(record)[-1]
     hosts = hosts_of(window)
@@ -45,13 +75,15 @@ def ejection_alert_s(record: CaseRecord, target: Target) -> Measurement:
     if not seen:
         raise Inconclusive("no client ejected the bad replica: there was nothing to be told about")
     first = min(seen, key=lambda event: event.hi)
-    return _measured(record, target, Interval(max(first.lo, window.started.lo), first.hi), window.ended.lo)
+    return _measured(record, target.parameters, Interval(max(first.lo, window.started.lo), first.hi), window.ended.lo)
 
 
-def _fallen(record: CaseRecord, target: Target, windows: Sequence[FaultWindow], over: float) -> Interval:
+def _fallen(
+    record: CaseRecord, target: Target[AvailabilityAlertParameters], windows: Sequence[FaultWindow], over: float
+) -> Interval:
     """The moment at which one pod too many was not ready; the phase before it was a fair trial."""
     first, last = windows[0], windows[-1]
-    tier = target.parameters.tiers[0]
+    tier = target.parameters.tier
     readies = [event for event in record.of(Ready) if event.tier == tier]
     before = [event for event in readies if event.at_most <= first.started.lo]
     if not before or before[-1].ready < before[-1].desired:
@@ -84,9 +116,8 @@ def _since(readies: list[Ready], moment: float, count: int) -> float | None:
     return since
 
 
-def _measured(record: CaseRecord, target: Target, cause: Interval, over: float) -> Measurement:
+def _measured(record: CaseRecord, wanted: AlertParameters, cause: Interval, over: float) -> Measurement:
     """`cause` is when the condition came to hold, `over` when the fault was ended at the earliest."""
-    wanted = target.parameters
     alerts = [event for event in record.of(Alert) if event.name == wanted.alert]
     asked = [event for event in alerts if event.by == _PROMETHEUS]
     _heeded(record, wanted.alert, asked, cause)
@@ -101,7 +132,7 @@ def _measured(record: CaseRecord, target: Target, cause: Interval, over: float) 
         detail=(f"never told: {', '.join(unheard)}" if unheard else f"told last: {slowest}")
         + f"; in Prometheus {wanted.alert} was {' and '.join(dict.fromkeys(states)) or 'never even pending'}",
         extra={channel: round(figure.hi, 3) for channel, figure in figures.items() if figure.ended},
-        broken=tuple(_wrong(alerts, target, cause)) or tuple(_not_called_off(alerts, target, told, over)),
+        broken=tuple(_wrong(alerts, wanted, cause)) or tuple(_not_called_off(alerts, wanted.resolve_s_max, told, over)),
         fix=_FIX,
     )
 
@@ -120,8 +151,7 @@ def _heeded(record: CaseRecord, alert: str, asked: list[Alert], cause: Interval)
         raise Inconclusive("the receiver of notifications did not show that it was alive", "see its pod")
 
 
-def _wrong(alerts: list[Alert], target: Target, cause: Interval) -> Iterator[Broken]:
-    wanted = target.parameters
+def _wrong(alerts: list[Alert], wanted: AlertParameters, cause: Interval) -> Iterator[Broken]:
     firing = [event for event in alerts if event.state == "firing"]
     if early := [event for event in firing if event.hi < cause.lo]:
         yield Broken(
@@ -140,10 +170,9 @@ def _wrong(alerts: list[Alert], target: Target, cause: Interval) -> Iterator[Bro
 
 
 def _not_called_off(
-    alerts: list[Alert], target: Target, told: dict[str, Alert | None], over: float
+    alerts: list[Alert], bound_s: float, told: dict[str, Alert | None], over: float
 ) -> Iterator[Broken]:
     """Every channel that was told is told of the end: not while the fault goes on, and in time after it."""
-    bound_s = target.parameters.resolve_s_max
     watched_s = max(event.hi for event in alerts if event.by == _PROMETHEUS) - over
     for channel, event in told.items():
         if event is None:
@@ -156,7 +185,10 @@ def _not_called_off(
         elif resolved.hi < over:
             yield Broken(f"{channel} was told that it is over while the fault went on", "the alert flaps: see its rule")
         elif resolved.hi - over > bound_s:
-            yield Broken(f"{channel} was told after {resolved.hi - over:.0f} s that it is over, allowed {bound_s:g} s")
+            yield Broken(
+                f"{channel} was told after {resolved.hi - over:.0f} s that it is over, allowed {bound_s:g} s",
+                "shorten Alertmanager's group_interval",
+            )
 
 
 def _first(alerts: list[Alert], by: str, state: str, after: float) -> Alert | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reports.events import Eviction, Ready
 from reports.judge.registry import Broken, Inconclusive, Measurement, statistic
-from reports.model import Interval, Target
+from reports.model import Interval, Target, TierParameters
 
 if TYPE_CHECKING:
     from reports.record import CaseRecord
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _ADMITTED, _REFUSED = 201, 429
 
 
-@statistic()
-def pods_kept_percent(record: CaseRecord, target: Target) -> Measurement:
+@statistic(TierParameters)
+def pods_kept_percent(record: CaseRecord, target: Target[TierParameters]) -> Measurement:
     """Lowest share of ready pods in any tier from its first eviction on, in percent of its replicas.
 
     Per tier the boundary must hold too: of n replicas, n minus (limit percent of n, rounded up) evictions one after
@@ -34,6 +34,7 @@ def pods_kept_percent(record: CaseRecord, target: Target) -> Measurement:
         readies = tuple(event for event in record.of(Ready) if event.tier == tier)
         desired, lowest[tier] = _lowest(tier, evictions, readies)
         broken += _boundary(tier, desired, target.limit, evictions, readies)
+        _all_seen(tier, desired, evictions, readies)
     worst = min(lowest, key=lambda tier: lowest[tier])
     return Measurement(
         Interval(lowest[worst], lowest[worst]),
@@ -60,6 +61,22 @@ def _lowest(tier: str, evictions: tuple[Eviction, ...], readies: tuple[Ready, ..
     if not after and any(event.status == _ADMITTED for event in evictions):
         raise Inconclusive(f"pods of tier {tier} were evicted and the watch saw no change: it was not alive")
     return start.desired, min(event.ready for event in (start, *after)) / start.desired * 100
+
+
+def _all_seen(tier: str, desired: int, evictions: tuple[Eviction, ...], readies: tuple[Ready, ...]) -> None:
+    """Every pod that was evicted was seen to go, one after the other, unless another came meanwhile."""
+    gone, counts = 0, [event.ready for event in readies if event.t > evictions[0].t]
+    for event in evictions:
+        gone += event.status == _ADMITTED
+        if event.status != _ADMITTED:
+            break
+    if any(later > earlier for earlier, later in pairwise(counts[:gone])):
+        return
+    if min(counts, default=desired) > desired - gone:
+        raise Inconclusive(
+            f"{gone} pods of tier {tier} were evicted in a row, and the watch saw {min(counts, default=desired)} of "
+            f"{desired} ready at the least: it missed some"
+        )
 
 
 def _boundary(

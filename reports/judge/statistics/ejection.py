@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from reports.events import Ejection, FaultProof
+from reports.events import Ejection, FaultProof, Ready
 from reports.judge.faults import FaultWindow, clients_of, fault_windows, hosts_of, witnesses
 from reports.judge.registry import Inconclusive, Measurement, statistic
 from reports.model import Interval, Target
 
-from .traffic import last_error, summary
+from .traffic import RecoveryParameters, last_error, summary
 
 if TYPE_CHECKING:
     from reports.record import CaseRecord
 
-_FIX = (
-    "check that outlierDetection is set on the host and that maxEjectionPercent admits one of n replicas "
-    "(at least 100/n, rounded up: 12 of nine, 17 of six)"
-)
 
-
-@statistic(uses_callers=True)
-def ejection_s(record: CaseRecord, target: Target) -> Measurement:
+@statistic(RecoveryParameters)
+def ejection_s(record: CaseRecord, target: Target[RecoveryParameters]) -> Measurement:
     """The later of the last error any caller saw and the last ejection by any expected client, over all faults.
 
     A client that never ejected within the fault gives "longer than the fault was held".
@@ -43,7 +39,17 @@ def ejection_s(record: CaseRecord, target: Target) -> Measurement:
         extra["collateral"][window.fault] = _collateral(record, window)
     slowest = max(figures, key=lambda name: (figures[name].hi, figures[name].lo))
     files = ("events.ndjson", *(caller.file for caller in callers))
-    return Measurement(Interval.worst(figures.values()), files, detail=slowest, extra=dict(extra), fix=_FIX)
+    return Measurement(Interval.worst(figures.values()), files, detail=slowest, extra=dict(extra), fix=_fix(record))
+
+
+def _fix(record: CaseRecord) -> str:
+    """Names the smallest setting that admits what had to be ejected: Envoy weighs it as a share of all endpoints."""
+    check = "check that outlierDetection is set on the host and that maxEjectionPercent admits "
+    hosts = max((hosts_of(window) for window in fault_windows(record)), key=len)
+    counts = [event.desired for event in record.of(Ready) if all(host.startswith(f"{event.tier}-") for host in hosts)]
+    if not counts or counts[0] < len(hosts):
+        return f"{check}{len(hosts)} of n replicas: at least {100 * len(hosts)} / n"
+    return f"{check}{len(hosts)} of {counts[0]} replicas: at least {math.ceil(100 * len(hosts) / counts[0])}"
 
 
 def _ejected(record: CaseRecord, window: FaultWindow, client: str, host: str) -> Interval:
@@ -65,7 +71,7 @@ def _reached(record: CaseRecord, window: FaultWindow) -> None:
     answered = [p.observed.get("faulted_total", 0) for p in record.of(FaultProof) if p.fault == window.fault]
     if any(isinstance(count, int | float) and count > 0 for count in answered):
         return
-    spared = [c.name for c in witnesses(record, cuts_zone=False) if not any(s.failed for s in window.samples(c))]
+    spared = [c.name for c in witnesses(record, cuts_zone=False) if not window.failures(c)]
     if spared:
         raise Inconclusive(
             f"{', '.join(spared)} saw no error, and no server counter says that {window.fault} answered any request",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reports.events import Coverage, Handshake
 from reports.judge.registry import Inconclusive, Measurement, statistic
-from reports.model import Interval, Target
+from reports.model import Interval, Parameters, Target
 
 if TYPE_CHECKING:
     from reports.record import CaseRecord
@@ -15,8 +15,18 @@ _COVERAGE = "mtls-ports"
 _CONTROL = "mesh"
 
 
-@statistic()
-def plaintext_violations(record: CaseRecord, target: Target) -> Measurement:
+class HandshakeParameters(Parameters):
+    """Of plaintext_violations.
+
+    Attributes:
+        modes: handshakes that every port must have refused.
+    """
+
+    modes: tuple[str, ...] = ("plaintext",)
+
+
+@statistic(HandshakeParameters)
+def plaintext_violations(record: CaseRecord, target: Target[HandshakeParameters]) -> Measurement:
     """Number of ports and handshakes, other than the mesh's own, that were accepted.
 
     None is proven only if every expected port refused every mode of the target *and* served the mesh: a port that

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from reports.events import Ready
 from reports.judge.faults import FaultWindow, cut_zones, fault_windows, witnesses
 from reports.judge.registry import Inconclusive, Measurement, statistic
-from reports.model import Interval, Target
+from reports.model import Interval, Target, TierParameters
 
-from .traffic import last_error, summary
+from .traffic import RecoveryParameters, last_error, summary
 
 if TYPE_CHECKING:
     from reports.record import CaseRecord
 
 
-@statistic(uses_callers=True, cuts_zone=True)
-def traffic_recovery_s(record: CaseRecord, target: Target) -> Measurement:
+@statistic(RecoveryParameters, cuts_zone=True)
+def traffic_recovery_s(record: CaseRecord, target: Target[RecoveryParameters]) -> Measurement:
     """Seconds from the fault to the last error that a caller outside the cut zones saw."""
     _zone_is_known(record)
     callers = witnesses(record, cuts_zone=True)
@@ -38,8 +38,8 @@ def traffic_recovery_s(record: CaseRecord, target: Target) -> Measurement:
     )
 
 
-@statistic(cuts_zone=True)
-def capacity_recovery_s(record: CaseRecord, target: Target) -> Measurement:
+@statistic(TierParameters, cuts_zone=True)
+def capacity_recovery_s(record: CaseRecord, target: Target[TierParameters]) -> Measurement:
     """Seconds from the fault until every tier has all its pods ready outside the cut zones, and keeps them."""
     _zone_is_known(record)
     tiers = target.parameters.tiers or tuple(sorted({event.tier for event in record.of(Ready)}))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reports.events import Phase, RecoveryPoint
-from reports.judge.acknowledged import Acknowledged, acknowledged
+from reports.judge.acknowledged import Acknowledged, LedgerParameters, acknowledged
 from reports.judge.faults import FaultWindow, fault_windows
 from reports.judge.registry import Broken, Inconclusive, Measurement, statistic
 from reports.model import Interval, Target
 
-from .traffic import last_error, summary
+from .traffic import RecoveryParameters, last_error, summary
 
 if TYPE_CHECKING:
     from reports.record import Caller, CaseRecord
@@ -19,8 +19,12 @@ VERIFIED = "verify"
 _FIX = "see which phase failed or took long: objects come from Velero, bytes from pgBackRest, callers from the mesh"
 
 
-@statistic(uses_callers=True)
-def data_loss_s(record: CaseRecord, target: Target) -> Measurement:
+class RestorationParameters(RecoveryParameters, LedgerParameters):
+    """Of data_recovery_s."""
+
+
+@statistic(LedgerParameters)
+def data_loss_s(record: CaseRecord, target: Target[LedgerParameters]) -> Measurement:
     """The larger of what was lost and of what the live settings allow to be lost, in seconds before the destruction.
 
     What was lost is the age of the oldest acknowledged write that did not come back: measured once, at a moment that
@@ -47,14 +51,14 @@ def data_loss_s(record: CaseRecord, target: Target) -> Measurement:
     )
 
 
-@statistic(uses_callers=True)
-def data_recovery_s(record: CaseRecord, target: Target) -> Measurement:
+@statistic(RestorationParameters)
+def data_recovery_s(record: CaseRecord, target: Target[RestorationParameters]) -> Measurement:
     """Seconds from the destruction until writes are acknowledged again and the restored rows are verified."""
     window = _destruction(record)
     phases = {phase.name: phase for phase in record.of(Phase)}
     writers = [caller for caller in record.callers if any(sample.answer for sample in caller.samples)]
     figures = {
-        f"writes of caller {caller.name} acknowledged again": _acknowledged_again(caller, window, target)
+        f"writes of caller {caller.name} acknowledged again": _acknowledged_again(caller, window, target.parameters)
         for caller in writers
     }
     verified = phases.get(VERIFIED)
@@ -97,12 +101,11 @@ def _relied_on(record: CaseRecord) -> RecoveryPoint:
     return usable[0]
 
 
-def _acknowledged_again(caller: Caller, window: FaultWindow, target: Target) -> Interval:
-    errors = last_error(caller, window, target.parameters)
+def _acknowledged_again(caller: Caller, window: FaultWindow, parameters: RecoveryParameters) -> Interval:
+    errors = last_error(caller, window, parameters)
     if not errors.ended:
         return errors
-    samples = window.samples(caller)
-    failed = [sample for sample in samples if sample.failed]
+    samples, failed = window.samples(caller), window.failures(caller)
     if not failed:
         raise Inconclusive(f"caller {caller.name} saw no error: {window.fault} took nothing away from it")
     last = max(failed, key=lambda sample: sample.done)

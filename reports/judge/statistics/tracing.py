@@ -10,8 +10,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
+from reports.judge.binomial import share_percent, told_apart
 from reports.judge.registry import Broken, Inconclusive, Measurement, statistic
-from reports.model import Interval, Target
+from reports.model import CallerParameters, Interval, SampledParameters, Target
 from reports.traces import Span, Trace, TraceSearch
 
 if TYPE_CHECKING:
@@ -19,48 +22,89 @@ if TYPE_CHECKING:
 
 MARK, DATABASE = "experiment.request", "db.system"
 GATEWAY = "gateway"
-POWER = 0.99
 SHOWN = 5
 FILES = ("events.ndjson",)
 
 
-@statistic(uses_callers=True)
-def traced_percent(record: CaseRecord, target: Target) -> Measurement:
+class SamplingParameters(CallerParameters):
+    """Of traced_percent.
+
+    Attributes:
+        false_alarm: how often a system that keeps its promise may fail by chance alone.
+        told_from: figures that so many requests must be able to tell from the promised one.
+        warm_up_s: seconds from a caller's first request in which none counts: connections are made then.
+    """
+
+    false_alarm: float = Field(default=0.001, gt=0, lt=0.5)
+    told_from: tuple[float, ...] = ()
+    warm_up_s: float = Field(default=0, ge=0)
+
+
+class OrderParameters(SampledParameters):
+    """Of untraced_requests; warm_up_s as above."""
+
+    warm_up_s: float = Field(default=0, ge=0)
+
+
+class PropagationParameters(OrderParameters):
+    """Of broken_traces.
+
+    Attributes:
+        services: services that every trace must lead through.
+        calls_database: services of which every trace must show a call to a database.
+        tags: tags that the first span of every trace must carry.
+    """
+
+    services: tuple[str, ...] = ()
+    calls_database: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@statistic(SamplingParameters)
+def traced_percent(record: CaseRecord, target: Target[SamplingParameters]) -> Measurement:
     """Share of answered requests whose first proxy decided to trace them, with its exact confidence interval.
 
     Decisions are counted, not spans: a request is traced if a span without parent carries its mark. The promise must
     also hold for each caller's first proxy alone; together these tests have the same false-alarm rate again.
     """
-    parameters, rooted = target.parameters, _rooted(record, target)
-    asked = {name: _requests(record, target, name, lambda sample: sample.status > 0) for name in parameters.callers}
+    parameters, rooted = target.parameters, _rooted(record, target.parameters.callers)
+    asked = {
+        name: _requests(record, name, parameters.warm_up_s, lambda sample: sample.status > 0)
+        for name in parameters.callers
+    }
     counts = {name: (sum(mark in rooted for mark in marks), len(marks)) for name, marks in asked.items()}
     traced, n = (sum(pair[k] for pair in counts.values()) for k in (0, 1))
     for other in parameters.told_from:
-        _tells(n, target.limit, other, parameters.false_alarm)
+        if not told_apart(n, target.limit, other, parameters.false_alarm):
+            raise Inconclusive(
+                f"{n} requests are too few to tell {target.limit:g} % from {other:g} %",
+                "more requests: a longer load",
+            )
+    fix = f"set randomSamplingPercentage: {target.limit:g} in the mesh's Telemetry"
     broken = [
-        Broken(f"first proxy of {name} traced {_shown(*count)}, which is not {target.limit:g} %")
+        Broken(f"first proxy of {name} traced {_shown(*count)}, which is not {target.limit:g} %", fix)
         for name, count in counts.items()
-        if not _holds(_share(*count, parameters.false_alarm / len(counts)), target.limit)
+        if not share_percent(*count, parameters.false_alarm / len(counts)).holds(target.limit)
     ]
     return Measurement(
-        _share(traced, n, parameters.false_alarm),
+        share_percent(traced, n, parameters.false_alarm),
         _files(parameters.callers),
         detail=f"{traced} of {n} requests; exact {100 * (1 - parameters.false_alarm):g} % confidence interval",
         extra={"traced": {name: _shown(*count) for name, count in counts.items()}},
         broken=tuple(broken),
-        fix=f"set randomSamplingPercentage: {target.limit:g} in the mesh's Telemetry",
+        fix=fix,
     )
 
 
-@statistic(uses_callers=True)
-def untraced_requests(record: CaseRecord, target: Target) -> Measurement:
+@statistic(OrderParameters)
+def untraced_requests(record: CaseRecord, target: Target[OrderParameters]) -> Measurement:
     """Number of acknowledged requests, of those that must all be traced, that no trace begins with."""
-    rooted = _rooted(record, target)
-    asked = {name: _acknowledged(record, target, name) for name in target.parameters.callers}
+    rooted = _rooted(record, target.parameters.callers)
+    asked = {name: _acknowledged(record, name, target.parameters.warm_up_s) for name in target.parameters.callers}
     missing = {name: [mark for mark in marks if mark not in rooted] for name, marks in asked.items()}
     every = [mark for marks in missing.values() for mark in marks]
     total = sum(map(len, asked.values()))
-    _enough(total, target)
+    _enough(total, target.parameters.samples_min)
     return Measurement(
         Interval(len(every), len(every)),
         _files(target.parameters.callers),
@@ -73,16 +117,18 @@ def untraced_requests(record: CaseRecord, target: Target) -> Measurement:
     )
 
 
-@statistic(uses_callers=True)
-def broken_traces(record: CaseRecord, target: Target) -> Measurement:
+@statistic(PropagationParameters)
+def broken_traces(record: CaseRecord, target: Target[PropagationParameters]) -> Measurement:
     """Number of acknowledged requests that are not exactly one whole trace over every service of the target."""
     by_mark: dict[str, list[Trace]] = defaultdict(list)
     for trace in _traces(record):
         for mark in _marks(trace.spans):
             by_mark[mark].append(trace)
-    marks = [mark for name in target.parameters.callers for mark in _acknowledged(record, target, name)]
-    _enough(len(marks), target)
-    broken = {mark: wrong for mark in marks if (wrong := list(_wrong(by_mark.get(mark, []), target)))}
+    marks = [
+        mark for name in target.parameters.callers for mark in _acknowledged(record, name, target.parameters.warm_up_s)
+    ]
+    _enough(len(marks), target.parameters.samples_min)
+    broken = {mark: wrong for mark in marks if (wrong := list(_wrong(by_mark.get(mark, []), target.parameters)))}
     first = "; ".join(f"{mark}: {', '.join(wrong)}" for mark, wrong in list(broken.items())[:SHOWN])
     return Measurement(
         Interval(len(broken), len(broken)),
@@ -93,7 +139,7 @@ def broken_traces(record: CaseRecord, target: Target) -> Measurement:
     )
 
 
-def _wrong(traces: Sequence[Trace], target: Target) -> Iterator[str]:
+def _wrong(traces: Sequence[Trace], wanted: PropagationParameters) -> Iterator[str]:
     """Yields what keeps a request's traces from being one whole trace."""
     if len(traces) != 1:
         yield f"split into {len(traces)} traces" if traces else "no trace"
@@ -106,12 +152,12 @@ def _wrong(traces: Sequence[Trace], target: Target) -> Iterator[str]:
         yield f"{orphans[0].service} {orphans[0].operation} hangs in the air: its parent is not there"
     if len(marks := _marks(spans)) > 1:
         yield f"shares its trace with {len(marks) - 1} other requests"
-    if missing := sorted(set(target.parameters.services) - {span.service for span in spans}):
+    if missing := sorted(set(wanted.services) - {span.service for span in spans}):
         yield f"no span of {', '.join(missing)}"
     asking = {span.service for span in spans if span.tags.get(DATABASE)}
-    if silent := sorted(set(target.parameters.calls_database) - asking):
+    if silent := sorted(set(wanted.calls_database) - asking):
         yield f"no database call of {', '.join(silent)}"
-    if untagged := sorted(tag for tag in target.parameters.tags if not all(root.tags.get(tag) for root in roots)):
+    if untagged := sorted(tag for tag in wanted.tags if not all(root.tags.get(tag) for root in roots)):
         yield f"first span without {', '.join(untagged)}"
 
 
@@ -135,7 +181,7 @@ def _traces(record: CaseRecord) -> tuple[Trace, ...]:
     return tuple(traces.values())
 
 
-def _rooted(record: CaseRecord, target: Target) -> frozenset[str]:
+def _rooted(record: CaseRecord, callers: Sequence[str]) -> frozenset[str]:
     """Marks of the requests that a trace begins with.
 
     Raises:
@@ -146,7 +192,7 @@ def _rooted(record: CaseRecord, target: Target) -> frozenset[str]:
     rooted = frozenset(mark for spans in first for mark in _marks(spans))
     proxies = {caller.name: (caller.head and caller.head.zone) or GATEWAY for caller in record.callers}
     heard = {proxies.get(mark.rpartition("-")[0]) for mark in rooted}
-    if silent := sorted({proxies[name] for name in target.parameters.callers} - heard):
+    if silent := sorted({proxies[name] for name in callers} - heard):
         raise Inconclusive(f"not one trace begins at {', '.join(silent)}: nothing shows that spans arrive from there")
     return rooted
 
@@ -155,51 +201,20 @@ def _marks(spans: Sequence[Span]) -> frozenset[str]:
     return frozenset(span.tags[MARK] for span in spans if MARK in span.tags)
 
 
-def _requests(record: CaseRecord, target: Target, name: str, counts: Callable[[Sample], bool]) -> list[str]:
+def _requests(record: CaseRecord, name: str, warm_up_s: float, counts: Callable[[Sample], bool]) -> list[str]:
     """Marks of those of a caller's requests that count, from when it was warm."""
     samples = [sample for caller in record.callers if caller.name == name for sample in caller.samples]
-    warm = samples[0].due + target.parameters.warm_up_s if samples else 0.0
+    warm = samples[0].due + warm_up_s if samples else 0.0
     return [f"{name}-{sample.i}" for sample in samples if sample.due >= warm and counts(sample)]
 
 
-def _acknowledged(record: CaseRecord, target: Target, name: str) -> list[str]:
-    return _requests(record, target, name, lambda sample: 200 <= sample.status < 300)
+def _acknowledged(record: CaseRecord, name: str, warm_up_s: float) -> list[str]:
+    return _requests(record, name, warm_up_s, lambda sample: 200 <= sample.status < 300)
 
 
-def _enough(found: int, target: Target) -> None:
-    if found < target.parameters.samples_min:
-        raise Inconclusive(f"only {found} requests were acknowledged, {target.parameters.samples_min} are needed")
-
-
-def _share(k: int, n: int, false_alarm: float) -> Interval:
-    """The exact (Clopper-Pearson) interval of a share, in percent: its ends and the estimate."""
-    from scipy.stats import binomtest
-
-    if n == 0:
-        raise Inconclusive("no request was answered")
-    found = binomtest(k, n).proportion_ci(confidence_level=1 - false_alarm, method="exact")
-    return Interval(100 * float(found.low), 100 * float(found.high), at=100 * k / n)
-
-
-def _holds(interval: Interval, percent: float) -> bool:
-    return interval.lo <= percent <= interval.hi
-
-
-def _tells(n: int, percent: float, other: float, false_alarm: float) -> None:
-    """Checks that n requests would almost surely not pass for `percent` if the share were `other` percent.
-
-    Raises:
-        Inconclusive: they could.
-    """
-    from scipy.stats import binom
-
-    p, q = percent / 100, other / 100
-    low, high = binom.ppf(false_alarm / 2, n, p), n - binom.ppf(false_alarm / 2, n, 1 - p)
-    taken_for_it = binom.cdf(high, n, q) - binom.cdf(low - 1, n, q)
-    if taken_for_it > 1 - POWER:
-        raise Inconclusive(
-            f"{n} requests are too few to tell {percent:g} % from {other:g} %", "more requests: a longer load"
-        )
+def _enough(found: int, needed: int) -> None:
+    if found < needed:
+        raise Inconclusive(f"only {found} requests were acknowledged, {needed} are needed")
 
 
 def _shown(k: int, n: int) -> str:

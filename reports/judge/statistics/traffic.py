@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from operator import sub
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from reports.judge.registry import Inconclusive
-from reports.model import Interval, Parameters
+from reports.model import Interval, SampledParameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reports.judge.faults import FaultWindow
-    from reports.record import Caller, Sample
+    from reports.record import Caller
 
 
-def last_error(caller: Caller, window: FaultWindow, parameters: Parameters) -> Interval:
+class RecoveryParameters(SampledParameters):
+    """Of every statistic that asks when callers stopped seeing errors.
+
+    Attributes:
+        clean_tail_s: seconds without an error before the fault ended, without which recovery is not believed.
+    """
+
+    clean_tail_s: float = Field(default=10.0, gt=0)
+
+
+def last_error(caller: Caller, window: FaultWindow, parameters: RecoveryParameters) -> Interval:
     """Seconds from the fault to the end of the last request that failed while it lasted; 0 when none did.
 
     Recovery is believed only when the fault was held for `clean_tail_s` after the last error with requests going on:
@@ -37,10 +49,10 @@ def last_error(caller: Caller, window: FaultWindow, parameters: Parameters) -> I
             "without an error that recovery takes to be believed"
         )
     tail_begin = window.ended.lo - parameters.clean_tail_s
-    last = max((sample for sample in samples if sample.failed), key=lambda sample: sample.done, default=None)
+    last = max(window.failures(caller), key=lambda sample: sample.done, default=None)
     if last is not None and last.done > tail_begin:
         return window.unended_since(last.due)
-    if not any(sample.due >= tail_begin and sample.done <= window.ended.lo for sample in samples):
+    if not any(sample.due >= tail_begin and sample.done <= window.ended.lo for sample in reversed(samples)):
         raise Inconclusive(
             f"caller {caller.name} finished no request in the last {parameters.clean_tail_s:g} s of {window.fault}"
         )
@@ -54,23 +66,23 @@ def _covers(caller: Caller, window: FaultWindow) -> None:
         raise Inconclusive(
             f"caller {caller.name} began after {window.fault}: there is no traffic from before to compare"
         )
-    if not any(sample.due >= window.ended.lo for sample in caller.samples):
+    if caller.samples[-1].due < window.ended.lo:
         raise Inconclusive(f"caller {caller.name} stopped before {window.fault} ended")
-
-
-def longest_gap_s(samples: Sequence[Sample]) -> float:
-    """Longest time between two successes one after the other, by the end of each request; 0 with fewer than two."""
-    ends = sorted(sample.done for sample in samples if not sample.failed)
-    return max((later - earlier for earlier, later in pairwise(ends)), default=0.0)
 
 
 def summary(caller: Caller, window: FaultWindow) -> dict[str, float | int]:
     """Figures of one caller for the report; they decide nothing."""
-    samples = window.samples(caller)
+    samples, failed = window.samples(caller), {sample.i for sample in window.failures(caller)}
     return {
         "requests": len(samples),
-        "errors": sum(sample.failed for sample in samples),
-        "longest_gap_s": round(longest_gap_s(samples), 3),
-        "errors_before": sum(s.failed for s in caller.samples if s.done < window.started.lo),
-        "errors_after": sum(s.failed for s in caller.samples if s.sent >= window.ended.hi),
+        "errors": len(failed),
+        "longest_gap_s": round(longest_gap_s([sample.done for sample in samples if sample.i not in failed]), 3),
+        "errors_before": sum(sample.done < window.started.lo for sample in caller.failures),
+        "errors_after": sum(sample.sent >= window.ended.hi for sample in caller.failures),
     }
+
+
+def longest_gap_s(successes: Sequence[float]) -> float:
+    """Longest time between the ends of two successes one after the other; 0 with fewer than two."""
+    ends = sorted(successes)
+    return max(map(sub, ends[1:], ends), default=0.0)

@@ -1,0 +1,31 @@
+"""Whether a target can be kept at all with the settings as they are, before anything is disturbed.
+
+Pure functions from live objects to the best figure that they allow. In doubt a target counts as attainable: the
+experiment will tell, while a check that cries wolf would keep it from being run.
+
+Importing this package registers every check.
+"""
+
+from experiments.attainability import (
+    alerting,
+    backups,
+    capacity,
+    disruption,
+    ejection,
+    encryption,
+    failover,
+    sampling,
+)
+from experiments.attainability.registry import plan
+
+__all__ = [
+    "alerting",
+    "backups",
+    "capacity",
+    "disruption",
+    "ejection",
+    "encryption",
+    "failover",
+    "plan",
+    "sampling",
+]

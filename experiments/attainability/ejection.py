@@ -1,0 +1,63 @@
+"""Ejection of bad replicas: may they be ejected at all, and how soon do a client's own calls tell it to?"""
+
+from __future__ import annotations
+
+import math
+
+from experiments.attainability import mesh
+from experiments.attainability.mesh import Client
+from experiments.attainability.model import Attainability, Item, Question, named
+from experiments.attainability.registry import bounds
+
+
+@bounds("ejection_s")
+def ejection(question: Question) -> Attainability:
+    """Consecutive errors x endpoints / rate, for the client that calls a bad replica least often.
+
+    Every client's proxy ejects for itself, and at once: the sweep at `interval` only brings replicas back.
+    """
+    settings, fault = question.settings, question.arguments("break_replicas")
+    hosts = mesh.endpoints(settings, fault["namespace"], fault["app"])
+    host = mesh.host_name(fault["namespace"], fault["app"])
+    rule = mesh.rule_of(settings, host)
+    if obstacle := mesh.obstacle(rule, host, int(fault["count"]), sum(hosts.values())):
+        return question.never(obstacle.bound_by, obstacle.fix)
+    assert rule is not None
+    clients = mesh.clients(question.traffic, mesh.endpoints(settings, *mesh.INGRESS))
+    # The bad replica may be in any zone: the best figure is that of the zone where the slowest client is quickest.
+    floor_s, client = min((_slowest(question, rule, clients, zone, hosts) for zone in hosts), key=lambda pair: pair[0])
+    errors = mesh.errors_until_ejected(rule)
+    rate = f"client {client.name} sends {client.rate_hz:.3g} requests a second"
+    if not math.isfinite(floor_s):
+        return question.never(
+            f"{named(rule)}: {client.name} never calls the replicas of another zone, so it never ejects one",
+            "localityLbSetting.distribute: give each zone a part of the calls from each other one",
+        )
+    return question.answer(
+        floor_s,
+        f"{named(rule)}: consecutive5xxErrors {errors} of {sum(hosts.values())} endpoints; {rate}",
+        _fix(errors, floor_s, question.target.limit, client),
+    )
+
+
+def _slowest(
+    question: Question, rule: Item, clients: list[Client], zone: str, hosts: dict[str, int]
+) -> tuple[float, Client]:
+    """Seconds until the last client has seen enough errors of one replica in a zone, and who that is."""
+    return max(
+        ((until_ejected_s(question, rule, client, zone, hosts), client) for client in clients),
+        key=lambda pair: pair[0],
+    )
+
+
+def until_ejected_s(question: Question, rule: Item, client: Client, zone: str, hosts: dict[str, int]) -> float:
+    """Returns how long a client needs, on average, to see enough errors of one replica in a zone; infinite for ever."""
+    rate_hz = client.rate_hz * mesh.share(rule, question.settings, client.zone, zone, hosts)
+    return mesh.errors_until_ejected(rule) / rate_hz if rate_hz else math.inf
+
+
+def _fix(errors: int, floor_s: float, limit_s: float, client: Client) -> str:
+    most = math.ceil(limit_s * errors / floor_s) - 1  # the largest number of errors that is still below the limit
+    if most >= 1:
+        return f"consecutive5xxErrors: at most {most}"
+    return f"rate_hz in the document: more than {client.rate_hz * floor_s / limit_s:.3g} a second through {client.name}"

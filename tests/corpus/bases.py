@@ -1,0 +1,107 @@
+"""The records that entries begin with: kept from a real run, as bases/<name>.tar.xz, or else made by a builder.
+
+A kept record of the same name takes the builder's place, so the corpus becomes real one file at a time.
+"""
+
+from __future__ import annotations
+
+import io
+import lzma
+import tarfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from deploy.errors import Problem
+from tests.unit import records, records_alerting, records_restoration, records_tracing
+
+KEPT = Path(__file__).parent / "bases"
+# What a judge reads; logs and dumps stay with their run.
+READ = ("case.json", "journal.json", "events.ndjson", "locust.json", "samples-*.ndjson", "*.rows")
+
+
+def _sampling(run: Path) -> Path:
+    browsers = dict.fromkeys(("gateway", "us_east_1a", "us_east_1b", "us_east_1c"), 38)
+    orders = {name.replace("-", "_"): 60 for name in records_tracing.ORDERERS}
+    case = records_tracing.sampling(records_tracing.searched(records_tracing.roots(**browsers, **orders)))
+    case.targets = ["trace.sampling_default", "trace.sampling_critical"]
+    return case.write(run)
+
+
+def _zone(run: Path) -> Path:
+    return records.zone_case(targets=["ha.failover_traffic", "ha.failover_capacity"]).write(run)
+
+
+def _long_zone(run: Path) -> Path:
+    callers = {zone: records.samples([(0.2, 24)], 330, 2) for zone in ("us-east-1a", "us-east-1c")}
+    callers["gateway"] = records.samples([(0.2, 24)], 330)
+    case = records.zone_case(callers=callers, events=records.zone_events(held_s=320))
+    case.targets.append("ha.failover_capacity")
+    return case.write(run)
+
+
+def _pod_availability(run: Path) -> Path:
+    events = records_alerting.availability()
+    return records.Case("alerts/pod_availability", ["alert.pod_availability"], events).write(run)
+
+
+BUILT: dict[str, Callable[[Path], Path]] = {
+    "mesh.ejection": lambda run: records.ejection_case().write(run),
+    "mesh.mtls": lambda run: records.mtls_case().write(run),
+    "high_availability.disruption_budget": lambda run: records.pdb_case().write(run),
+    "high_availability.zone_outage": _zone,
+    "high_availability.zone_outage_long": _long_zone,
+    "tracing.sampling": _sampling,
+    "tracing.propagation": lambda run: records_tracing.propagation(records_tracing.ordered()).write(run),
+    "disaster_recovery.volume_loss": lambda run: records_restoration.write(run, ["dr.rpo", "dr.rto_pv"]),
+    "alerts.pod_availability": _pod_availability,
+    "alerts.circuit_breaker": lambda run: records_alerting.breaker().write(run),
+}
+
+
+@cache
+def base(name: str) -> dict[str, bytes]:
+    """The files of a record, by name."""
+    kept = KEPT / f"{name}.tar.xz"
+    if kept.exists():
+        return unpack(kept.read_bytes())
+    with TemporaryDirectory() as run:
+        return files_of(BUILT[name](Path(run)))
+
+
+def names() -> list[str]:
+    """Every record there is to begin with."""
+    return sorted({*BUILT, *(path.name.removesuffix(".tar.xz") for path in KEPT.glob("*.tar.xz"))})
+
+
+def files_of(case: Path) -> dict[str, bytes]:
+    """What a judge reads of a case's folder.
+
+    Raises:
+        Problem: there is nothing to read.
+    """
+    found = {path.name: path.read_bytes() for pattern in READ for path in sorted(case.glob(pattern))}
+    if "events.ndjson" not in found:
+        raise Problem(f"{case} is not a case", fix="name a folder of a run: reports/runs/<run>/<case>")
+    return found
+
+
+def keep(case: Path, name: str) -> Path:
+    """Packs a recorded case; the same record gives the same bytes."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for file, content in files_of(case).items():
+            about = tarfile.TarInfo(file)
+            about.size = len(content)
+            tar.addfile(about, io.BytesIO(content))
+    target = KEPT / f"{name}.tar.xz"
+    target.write_bytes(lzma.compress(packed.getvalue(), preset=9))
+    return target
+
+
+def unpack(packed: bytes) -> dict[str, bytes]:
+    """The files of a kept record."""
+    with tarfile.open(fileobj=io.BytesIO(packed), mode="r:xz") as tar:
+        opened = ((member.name, tar.extractfile(member)) for member in tar)
+        return {name: file.read() for name, file in opened if file is not None}

@@ -1,0 +1,224 @@
+"""python -m tests.mutation [FILE …]: spoils the judge in every small way, and says how often its tests notice.
+
+The ways are mutmut's. Its runner is not used, because it leaves every decorated function out (each statistic is one)
+and collects the tests anew for each mutant. Here they are collected once, and each mutant is a fork of the warm process
+in which one function has other code; it runs the tests that reach that function until one fails.
+Prose is left as it is: what a reason says is checked, how it is worded is not the verdict.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import libcst as cst
+import pytest
+from _pytest.runner import runtestprotocol
+from hypothesis import settings
+from libcst.metadata import MetadataWrapper, PositionProvider
+from mutmut.mutation.mutators import mutation_operators
+
+ROOT = Path(__file__).resolve().parent.parent
+JUDGE = ROOT / "reports" / "judge"
+TESTS = ("test_judge_*.py", "test_report_targets.py")
+SCORE_PERCENT_MIN = 90.0
+TEST_S_MAX = 20
+TOOL = 4  # a number of sys.monitoring that nobody else takes
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One function of a module with one small change."""
+
+    file: Path
+    line: int
+    function: str
+    before: str
+    after: str
+    source: str = field(repr=False)
+
+    def __str__(self) -> str:
+        where = f"{self.file.relative_to(ROOT)}:{self.line} {self.function}"
+        return f"{where}\n    - {self.before.strip()[:150]}\n    + {self.after.strip()[:150]}"
+
+
+def module_name(path: Path) -> str:
+    """The name under which a file is imported."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def mutants(path: Path) -> Iterator[Mutant]:
+    """Every mutant of a file's functions."""
+    wrapper = MetadataWrapper(cst.parse_module(path.read_text()))
+    positions = wrapper.resolve(PositionProvider)
+    for name, function in _functions(wrapper.module.body):
+        before = wrapper.module.code_for_node(function).splitlines()
+        first = positions[function].start.line
+        for node in _mutable(function.body):
+            for kind, operator in mutation_operators:
+                for changed in operator(node) if isinstance(node, kind) else ():
+                    source = wrapper.module.code_for_node(function.deep_replace(node, changed))
+                    was, now = _difference(before, source.splitlines())
+                    line = positions[node].start.line if node in positions else first
+                    yield Mutant(path, line, name, was, now, source)
+
+
+def _functions(body: Sequence[cst.CSTNode], within: str = "") -> Iterator[tuple[str, cst.FunctionDef]]:
+    for node in body:
+        if isinstance(node, cst.FunctionDef):
+            yield within + node.name.value, node
+        elif isinstance(node, cst.ClassDef):
+            yield from _functions(node.body.body, f"{within}{node.name.value}.")
+
+
+def _mutable(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """What is run when the function is: no annotation, no decorator, no default; and no prose."""
+    if isinstance(node, cst.Annotation | cst.Decorator | cst.Parameters):
+        return
+    if not (isinstance(node, cst.SimpleString) and " " in node.value):
+        yield node
+    for child in node.children:
+        yield from _mutable(child)
+
+
+def _difference(before: Sequence[str], after: Sequence[str]) -> tuple[str, str]:
+    """The first line that is another one now."""
+    return next(((was, now) for was, now in zip(before, after, strict=False) if was != now), ("", "a line is gone"))
+
+
+def function_of(module: ModuleType, name: str) -> FunctionType:
+    """The function that a module runs under a qualified name."""
+    found: Any = module
+    for part in name.split("."):
+        found = found.__dict__[part]
+    found = getattr(found, "fget", None) or getattr(found, "__func__", None) or found
+    assert isinstance(found, FunctionType)
+    return found
+
+
+def code_of(mutant: Mutant) -> CodeType:
+    """The code of the changed function."""
+    name = mutant.function.rpartition(".")[2]
+    flags = annotations.compiler_flag  # the judge's modules have it too
+    return next(c for c in _deeper(compile(mutant.source, str(mutant.file), "exec", flags)) if c.co_name == name)
+
+
+def _deeper(code: CodeType) -> Iterator[CodeType]:
+    """Code within code; the scope that holds type parameters (PEP 695) is looked through."""
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            yield from _deeper(const) if const.co_name.startswith("<generic") else (const,)
+
+
+class Mutation:
+    """A pytest plugin that runs mutants in place of the tests."""
+
+    def __init__(self, every: Sequence[Mutant]) -> None:
+        self.every = every
+        self.functions = {
+            (m.file, m.function): function_of(importlib.import_module(module_name(m.file)), m.function) for m in every
+        }
+        self.reached: dict[FunctionType, list[tuple[float, pytest.Item]]] = {f: [] for f in self.functions.values()}
+        self.survivors: list[Mutant] = []
+        self.unmutated_failed: list[str] = []
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Sees which test reaches which function, then lets every mutant live for a moment."""
+        self._reach(session.items)
+        if not self.unmutated_failed:
+            self._live()
+        return True
+
+    def _reach(self, items: Sequence[pytest.Item]) -> None:
+        by_code = {function.__code__: function for function in self.reached}
+        seen: set[CodeType] = set()
+        monitoring = sys.monitoring
+        monitoring.use_tool_id(TOOL, "mutation")
+        monitoring.register_callback(TOOL, monitoring.events.PY_START, lambda code, _offset: seen.add(code))
+        for code in by_code:
+            monitoring.set_local_events(TOOL, code, monitoring.events.PY_START)
+        for item in items:
+            seen.clear()
+            begin = time.perf_counter()
+            if _fails(item):
+                self.unmutated_failed.append(item.nodeid)
+            for code in seen:
+                self.reached[by_code[code]].append((time.perf_counter() - begin, item))
+        monitoring.free_tool_id(TOOL)
+        for tests in self.reached.values():
+            tests.sort(key=lambda each: each[0])
+
+    def _live(self) -> None:
+        running: dict[int, Mutant] = {}
+        for number, mutant in enumerate(self.every, start=1):
+            while len(running) >= (os.cpu_count() or 1):
+                self._reap(running)
+            running[self._fork(mutant)] = mutant
+            if number % 200 == 0:
+                print(f"{number} of {len(self.every)}, {len(self.survivors)} survived", flush=True)
+        while running:
+            self._reap(running)
+
+    def _reap(self, running: dict[int, Mutant]) -> None:
+        child, status = os.wait()
+        mutant = running.pop(child)
+        if status == 0:
+            self.survivors.append(mutant)
+            print(mutant, flush=True)
+
+    def _fork(self, mutant: Mutant) -> int:
+        child = os.fork()
+        if child:
+            return child
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a mutant that never ends is noticed too
+        function = self.functions[mutant.file, mutant.function]
+        try:
+            function.__code__ = code_of(mutant)
+            for took_s, item in self.reached[function]:
+                signal.alarm(TEST_S_MAX + int(10 * took_s))
+                if _fails(item):
+                    os._exit(1)
+        except BaseException:  # noqa: BLE001 - whatever it is, it was noticed
+            os._exit(1)
+        os._exit(0)
+
+
+def _fails(item: pytest.Item) -> bool:
+    return any(report.failed for report in runtestprotocol(item, log=False, nextitem=None))
+
+
+def main() -> int:
+    """Returns 0 when enough mutants are noticed."""
+    begin = time.monotonic()
+    settings.register_profile("mutation", derandomize=True, database=None, max_examples=25, deadline=None)
+    settings.load_profile("mutation")
+    named = [Path(name).resolve() for name in sys.argv[1:]]
+    files = named or sorted(path for path in JUDGE.rglob("*.py") if path.name != "__init__.py")
+    every = [mutant for path in files for mutant in mutants(path)]
+    mutation = Mutation(every)
+    tests = [str(path) for pattern in TESTS for path in sorted((ROOT / "tests" / "unit").glob(pattern))]
+    quiet = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-o", "tmp_path_retention_policy=none"]
+    pytest.main([*tests, *quiet], plugins=[mutation])
+    for failed in mutation.unmutated_failed:
+        print(f"fails without a mutation: {failed}")
+    lived, files_of = len(mutation.survivors), Counter(mutant.file.name for mutant in mutation.survivors)
+    score = 100 * (1 - lived / len(every))
+    print(f"survivors by file: {dict(files_of.most_common())}")
+    print(f"{len(every) - lived} of {len(every)} mutants noticed: {score:.1f} % in {time.monotonic() - begin:.0f} s")
+    return 0 if score >= SCORE_PERCENT_MIN and not mutation.unmutated_failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""The gate: everything is recorded first, the judge says how it ended, and a case or a test that broke is no pass."""
+
+import json
+import subprocess
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from deploy import stack
+from experiments import catalogue, dispatch, environment, gate, undo
+
+
+@pytest.fixture
+def run(tmp_path: Any, monkeypatch: Any) -> Any:
+    """Runs the gate over cases that are recorded in no time; returns its exit code and what was begun."""
+    begun: list[Any] = []
+    monkeypatch.setattr(stack, "up", lambda **_: SimpleNamespace(name="c"))
+    monkeypatch.setattr(undo, "heal", lambda *_, **__: [])
+    monkeypatch.setattr(environment, "write", lambda *_: None)
+
+    def act(*, verdict: int = 0, codes: Any = None, tests: int = 0, recorded: bool = True) -> Any:
+        def record(jobs: Any, *_: Any) -> Any:
+            begun.extend(jobs)
+            for job in jobs if recorded else ():
+                job.folder.mkdir()
+                (job.folder / "case.json").write_text("{}")
+            return codes or {}
+
+        def pytest_and_judge(argv: Any, **_: Any) -> Any:
+            begun.append(argv)
+            figures = {"case": "mesh.mtls", "fault_s": 40.0, "wall_s": 60.0, "overhead_s": 20.0, "overhead_percent": 50}
+            results = {"exit_code": verdict, "cases": [figures, figures | {"case": "cut.off", "wall_s": None}]}
+            (tmp_path / "results.json").write_text(json.dumps(results))
+            return SimpleNamespace(returncode=tests)
+
+        monkeypatch.setattr(dispatch, "run", record)
+        monkeypatch.setattr(subprocess, "run", pytest_and_judge)
+        return gate.run(tmp_path, "auto", 2), begun
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("told", "code"),
+    [
+        ({}, 0),
+        ({"verdict": 1}, 1),
+        ({"verdict": 2}, 2),
+        ({"codes": {"mesh.mtls": 69}}, 2),
+        ({"codes": {"tests-alerts": 1}}, 2),
+        ({"tests": 1}, 2),
+        ({"verdict": 1, "tests": 1}, 1),
+        ({"recorded": False}, 69),
+    ],
+    ids=[
+        "all is well",
+        "broken",
+        "not proven",
+        "a case died",
+        "a live test failed",
+        "pytest disagrees",
+        "worst",
+        "nothing",
+    ],
+)
+def test_the_exit_code_is_the_judge_s_unless_something_broke_unseen(run: Any, told: Any, code: Any) -> None:
+    assert run(**told)[0] == code
+
+
+def test_every_case_is_expected_and_recorded_and_then_asked_by_pytest(run: Any, tmp_path: Any) -> None:
+    _, (*jobs, last) = run()
+    names = {job.task.name for job in jobs}
+    expected = json.loads((tmp_path / "environment.json").read_text())["expected_cases"]
+    assert names - set(expected) == {"tests-alerts", "tests-others"}
+    assert len(expected) == sum(1 + len(catalogue.find(name).controls) for name in catalogue.names())
+    (weakened,) = [job.arguments for job in jobs if job.task.name == "mesh.mtls~permissive"]
+    assert weakened[2:4] == ["run", "mesh/mtls"]
+    assert weakened[-3:] == ["--no-judge", "--control", "permissive"]
+    assert "--recorded" in last
+    assert str(tmp_path) in last
+
+
+def test_where_the_time_went_is_printed(run: Any, capsys: Any) -> None:
+    run()
+    told = capsys.readouterr().out
+    assert "mesh.mtls" in told
+    assert "the cases one after the other 60 s, their faults alone 80 s" in told

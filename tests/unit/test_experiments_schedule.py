@@ -1,0 +1,125 @@
+"""The schedule: nobody shares time with whom they disturb, everybody has their turn, and time is saved, not lost."""
+
+from itertools import combinations
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from experiments import cases, gate
+from experiments.radius import Radius, Thing
+from experiments.schedule import Slot, Task, makespan_s, order, plan, startable
+
+
+def radius(disturbs: Any = (), needs: Any = (), **lingers_s: Any) -> Radius:
+    return Radius(disturbs=frozenset(disturbs), needs=frozenset(needs), lingers_s=lingers_s.get("lingers_s", {}))
+
+
+def overlap(one: Slot, other: Slot) -> bool:
+    return one.begin_s < other.end_s and other.begin_s < one.end_s
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "together"),
+    [
+        (radius(needs=[Thing.APP]), radius(needs=[Thing.APP]), True),
+        (radius(disturbs=[Thing.APP]), radius(needs=[Thing.API]), True),
+        (radius(disturbs=[Thing.APP]), radius(needs=[Thing.APP]), False),
+        (radius(disturbs=[Thing.APP]), radius(disturbs=[Thing.APP]), False),
+        (radius(disturbs=[Thing.EVERYTHING]), radius(), False),
+        (radius(), radius(), True),
+    ],
+    ids=["two that look", "of no concern", "needed", "both", "alone", "nothing"],
+)
+def test_who_may_share_time(one: Any, other: Any, together: Any) -> None:
+    assert one.conflicts(other) is not together
+    assert other.conflicts(one) is not together
+
+
+def test_what_lingers_is_waited_for_by_those_who_need_it_and_by_nobody_else() -> None:
+    first = Task("first", radius([Thing.EJECTIONS], lingers_s={Thing.EJECTIONS: 300}), 10)
+    ejects, needs = Task("ejects too", radius([Thing.EJECTIONS]), 5), Task("needs", radius(needs=[Thing.EJECTIONS]), 4)
+    ended = [(first, 100.0)]
+    assert startable([needs], [], ended, 399.0, 2) is None
+    assert startable([needs], [], ended, 400.0, 2) is needs
+    assert startable([needs, ejects], [], ended, 101.0, 2) is ejects
+
+
+things = st.frozensets(st.sampled_from(list(Thing)), max_size=3)
+lingers = st.dictionaries(st.sampled_from(list(Thing)), st.floats(1, 600), max_size=2)
+radii = st.builds(Radius, disturbs=things, needs=things, lingers_s=lingers)
+tasks = st.lists(st.tuples(radii, st.floats(0, 500)), max_size=8).map(
+    lambda found: [Task(f"task {number}", each, expected_s) for number, (each, expected_s) in enumerate(found)]
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(tasks, st.integers(1, 4))
+def test_a_plan_has_everybody_once_and_nobody_beside_whom_they_disturb(found: Any, at_once: Any) -> None:
+    slots = plan(order(found, at_once, tries=9), at_once)
+    assert sorted(slot.task.name for slot in slots) == sorted(task.name for task in found)
+    assert all(slot.end_s - slot.begin_s == pytest.approx(slot.task.expected_s) for slot in slots)
+    for one, other in combinations(slots, 2):
+        if overlap(one, other):
+            assert not one.task.radius.conflicts(other.task.radius)
+        early, late = sorted((one, other), key=lambda slot: slot.begin_s)
+        if early.end_s <= late.begin_s:
+            assert late.begin_s >= early.end_s + early.task.radius.echo_s(late.task.radius) - 1e-6
+    for slot in slots:
+        assert sum(other.begin_s <= slot.begin_s < other.end_s for other in slots) <= at_once
+
+
+@settings(max_examples=40, deadline=None)
+@given(tasks, st.integers(1, 4))
+def test_a_plan_is_never_longer_than_one_after_the_other(found: Any, at_once: Any) -> None:
+    waits = sum(max(task.radius.lingers_s.values(), default=0) for task in found)
+    assert (
+        makespan_s(plan(order(found, at_once, tries=9), at_once))
+        <= sum(task.expected_s for task in found) + waits + 1e-6
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(tasks)
+def test_the_same_cases_give_the_same_order_however_they_are_told(found: Any) -> None:
+    one, other = (order(told, 2, tries=9) for told in (found, found[::-1]))
+    assert [task.name for task in one] == [task.name for task in other]
+
+
+def test_changing_places_saves_time_that_the_longest_first_would_waste() -> None:
+    """Longest first pairs 5 with 4 and leaves 3, 3, 3 to two; the best has 9 on each side."""
+    found = [Task(f"{seconds} {name}", radius(), seconds) for seconds, name in ((5, "a"), (4, "b"), (3, "c"), (3, "d"))]
+    found.append(Task("3 e", radius(), 3))
+    assert makespan_s(plan(sorted(found, key=lambda task: -task.expected_s), 2)) == 10
+    assert makespan_s(plan(order(found, 2), 2)) == 9
+
+
+def test_the_shipped_cases_share_time_and_those_of_a_zone_do_not(tmp_path: Any) -> None:
+    found = [*gate.TESTS.values(), *(case.task(runs=tmp_path) for case in cases.everything())]
+    slots = plan(order(found, 2), 2)
+    assert makespan_s(slots) < sum(task.expected_s for task in found)
+    for slot in slots:
+        if slot.task.name.startswith("high_availability.zone_outage"):
+            assert not [other for other in slots if other is not slot and overlap(slot, other)]
+
+
+def test_what_a_control_takes_away_is_part_of_its_radius() -> None:
+    by_name = {case.name: case.radius for case in cases.everything()}
+    assert Thing.ALERTING not in by_name["alerts.pod_availability"].disturbs
+    assert Thing.ALERTING in by_name["alerts.pod_availability~no-kube-state-metrics"].disturbs
+    assert Thing.EJECTIONS in by_name["mesh.ejection"].lingers_s
+    assert not by_name["mesh.ejection~no-outlier-detection"].lingers_s
+
+
+def test_a_case_is_expected_to_take_what_it_took_last(tmp_path: Any) -> None:
+    def recorded(run: str, text: str) -> None:
+        (tmp_path / run / "mesh.mtls").mkdir(parents=True)
+        (tmp_path / run / "mesh.mtls" / "case.json").write_text(text)
+
+    assert cases.took_s("mesh.mtls", tmp_path) is None
+    recorded("20260101T000000Z", '{"started": {"mono": 5}, "ended": {"mono": 65}}')
+    recorded("20260102T000000Z", '{"started": {"mono": 5}, "ended": {"mono": 75}}')
+    recorded("20260103T000000Z", '{"started": {"mono": 5}}')
+    recorded("20260104T000000Z", '{"started"')
+    assert cases.took_s("mesh.mtls", tmp_path) == 70
