@@ -10,10 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy import paths
+from deploy import connection, paths
 from deploy.errors import Problem
 from deploy.images import catalogue, programs
 from deploy.shell import run
+from deploy.waiting import NotSo, eventually
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, AppsV1Api, CoreV1Api, V1Pod
@@ -23,6 +24,14 @@ DEFAULT_NAME = "resilience"
 ZONE = "topology.kubernetes.io/zone"
 # Ports of this machine (127.0.0.1) that lead into the cluster; deploy/kind/three-zones.yaml maps them.
 PORTS = {"shop": 8080, "prometheus": 9090, "alertmanager": 9093, "jaeger": 16686, "notifications": 8025}
+IDENTITY_S = 6.0
+# Answers that say that it is us who are wrong, and what to do about it.
+REFUSALS = {
+    302: "a login page or another server is at that address, mend it in the kubeconfig",
+    401: "the credentials are not, or no longer, valid: make up, or write new ones into the kubeconfig",
+    403: "the credentials may not even read namespace kube-system, use others in the kubeconfig",
+    404: "no Kubernetes API server is at that address, mend it in the kubeconfig",
+}
 GATEWAY_URL = f"http://127.0.0.1:{PORTS['shop']}"
 
 
@@ -53,7 +62,11 @@ class Cluster:
             Problem: there is no kubeconfig for it.
         """
         name = name or os.environ.get("RESILIENCE_CLUSTER") or DEFAULT_NAME
-        kubeconfig = Path(os.environ.get("RESILIENCE_KUBECONFIG") or paths.kubeconfig(name))
+        named = os.environ.get("RESILIENCE_KUBECONFIG")
+        kubeconfig = Path(named or paths.kubeconfig(name))
+        if named and not kubeconfig.is_file():
+            fix = "name one file: a list of files can mean another cluster with each of them"
+            raise Problem(f"RESILIENCE_KUBECONFIG is not a file: {named}", fix=fix)
         if not kubeconfig.is_file():
             raise Problem(f"the cluster {name!r} does not stand: it has no kubeconfig", fix="make up")
         context = os.environ.get("RESILIENCE_CONTEXT") or f"kind-{name}"
@@ -69,17 +82,7 @@ class Cluster:
     @cached_property
     def api(self) -> ApiClient:
         """The low-level client; loads only this kubeconfig and context."""
-        import yaml
-        from kubernetes import config
-
-        try:
-            return config.new_client_from_config(str(self.kubeconfig), context=self.context)
-        except (config.ConfigException, yaml.YAMLError, TypeError, KeyError, ValueError, OSError) as error:
-            raise Problem(
-                f"the kubeconfig of {self.name!r} cannot be used",
-                why=f"{self.kubeconfig}: {error}",
-                fix="make up, which writes the suite's own anew; mend it if it is yours",
-            ) from error
+        return connection.client(self.kubeconfig, self.context)
 
     @cached_property
     def core(self) -> CoreV1Api:
@@ -104,6 +107,7 @@ class Cluster:
 
     def kubectl(self, *args: str, stdin: str | None = None, timeout_s: float = 60) -> str:
         """Runs kubectl against this cluster and returns its output; Problem with its last lines if it fails."""
+        connection.require_no_program(self.kubeconfig, self.context)
         argv = [kubectl(), f"--kubeconfig={self.kubeconfig}", f"--context={self.context}", *args]
         return run(
             argv, what=f"kubectl {' '.join(args[:3])}", stdin=stdin, timeout_s=timeout_s, env=clean_environment()
@@ -153,19 +157,37 @@ class Cluster:
         return sorted(set(self._zone_by_node.values()))
 
     def identity(self) -> Identity:
-        """Asks the cluster who it is.
+        """Asks the cluster who it is; an answer that will not change is not asked for again.
 
         Raises:
-            Problem: it does not answer, or not to us.
+            Problem: it does not answer within IDENTITY_S, or not to us.
         """
         from kubernetes.client import ApiException
-        from urllib3.exceptions import HTTPError
+
+        address = str(self.api.configuration.host)
+
+        def ask() -> str | Problem:
+            try:
+                namespace = self.core.read_namespace("kube-system", _request_timeout=IDENTITY_S / 2)
+            except ApiException as error:
+                if error.status in REFUSALS:
+                    return self._unidentified(f"{address} answered {error.status} {error.reason}", error.status)
+                raise
+            except ValueError:  # a login page, say
+                return self._unidentified(f"{address} does not speak like a Kubernetes API server", 404)
+            return str(namespace.metadata.uid)
 
         try:
-            uid = self.core.read_namespace("kube-system", _request_timeout=20).metadata.uid
-        except (ApiException, HTTPError) as error:
-            raise Problem(f"the cluster {self.name!r} does not say who it is", why=str(error), fix="make up") from error
-        return Identity(self.api.configuration.host, uid)
+            answer = eventually(ask, lambda _: True, within_s=IDENTITY_S, what=f"an answer of {address}", every_s=0.5)
+        except NotSo as error:
+            raise self._unidentified(str(error)) from error
+        if isinstance(answer, Problem):
+            raise answer
+        return Identity(address, answer)
+
+    def _unidentified(self, why: str, status: int = 0) -> Problem:
+        fix = f"{REFUSALS[status]}: {self.kubeconfig}" if status else "make up"
+        return Problem(f"the cluster {self.name!r} does not say who it is", why=why, fix=fix)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from websocket import WebSocket
 
 from deploy.errors import Problem
 from deploy.shell import tail
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
+
+SILENT_S = 10.0
+
+
+class Direct(WebSocket):
+    """A connection that ends when nothing comes for SILENT_S where something must, and takes no proxy from outside."""
+
+    def connect(self, url: str, **options: Any) -> None:
+        """Connects; a proxy that the kubeconfig names is in the options."""
+        if "http_proxy_host" not in options:
+            options["http_no_proxy"] = ["*"]
+        super().connect(url, timeout=SILENT_S, **options)  # type: ignore[no-untyped-call]
 
 
 def execute(
@@ -26,8 +40,9 @@ def execute(
     """Runs `argv` and returns its standard output; see Cluster.exec."""
     from kubernetes.client import ApiException, CoreV1Api
     from kubernetes.client.api_client import ApiClient
-    from kubernetes.stream import stream
+    from kubernetes.stream import stream, ws_client
 
+    ws_client.WebSocket = Direct  # the client gives no way to say it
     # stream() swaps the request function of the client it is given, so it gets one of its own.
     api = CoreV1Api(ApiClient(cluster.api.configuration))
     what = f"{argv[0]} in {namespace}/{pod}"
@@ -47,6 +62,8 @@ def execute(
             **options,
         )
     except ApiException as error:
+        if isinstance(error.__context__, KeyboardInterrupt | SystemExit):
+            raise error.__context__ from None  # the client makes an error of its own of everything, Ctrl-C too
         raise Problem(f"could not run {what}", why=str(error.reason or error), fix="is the pod running?") from error
     deadline = time.monotonic() + timeout_s
     output, errors = [], []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     start.add_argument("name", metavar="E")
     start.add_argument("--control", help="a negative control: the same with a protection taken away")
     start.add_argument("--run-dir", type=Path, help="folder of the run; default reports/runs/<now>")
+    start.add_argument("--allow-disruption", metavar="CONTEXT", help="a cluster not ours that may be broken")
     start.add_argument("--no-judge", action="store_true", help="record only")
     gate = commands.add_parser("gate", help="all experiments and negative controls, with the gate's exit code")
     gate.add_argument("--images", default="auto", choices=("auto", "pull", "build"), help="where images come from")
@@ -83,12 +85,13 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from deploy.cluster import Cluster
-    from experiments import gate
+    from experiments import gate, guard
     from experiments.record import new_run_folder
-    from experiments.runner import interruptible, run
+    from experiments.runner import run
 
-    with interruptible():
-        folder = run(options.name, options.run_dir or new_run_folder(), options.control, Cluster.connect())
+    if options.allow_disruption:
+        os.environ[guard.ALLOW] = options.allow_disruption
+    folder = run(options.name, options.run_dir or new_run_folder(), options.control, Cluster.connect())
     if options.no_judge:
         return 0
     return gate.judge(folder.parent)
@@ -104,11 +107,13 @@ def _gate(options: argparse.Namespace) -> int:
 
 
 def _heal(options: argparse.Namespace) -> int:
-    import os
+    from deploy.cluster import DEFAULT_NAME
+    from experiments import running, undo
+    from experiments.runner import ROLLBACKS_S
 
-    from experiments import undo
-
-    lines = undo.heal(options.cluster or os.environ.get("RESILIENCE_CLUSTER") or "resilience")
+    name = options.cluster or os.environ.get("RESILIENCE_CLUSTER") or DEFAULT_NAME
+    running.await_end(name, ROLLBACKS_S)
+    lines = undo.heal(name)
     print("\n".join(lines) or "nothing to undo")
     return 0
 

@@ -45,14 +45,19 @@ def pin(cluster: Identified) -> str:
     return os.environ[PINNED]
 
 
+def pinned() -> str:
+    """Returns the identity that the run began with, "" before any was pinned."""
+    return os.environ.get(PINNED, "")
+
+
 def unchanged(cluster: Identified) -> None:
     """Checks that this is still the cluster the run began with.
 
     Raises:
         Problem: nothing was pinned, or another cluster answers now.
     """
-    began, current = os.environ.get(PINNED), identity_text(cluster)
-    if began is None:
+    began, current = pinned(), identity_text(cluster)
+    if not began:
         raise Problem(
             "no cluster was pinned when the run began",
             fix="declare the control experiments.controls.recording in the document",

@@ -2,7 +2,8 @@
 
 An undo is data, never code: `{"undo": "unpause-node", "node": …}`. The file outlives every process of the suite, so
 that `python -m experiments heal` works after a kill -9, as often as it is asked. A line that was torn by a crash was
-never followed by its injection (the write is fsynced first), so it can be skipped.
+never followed by its injection (the write is fsynced first), so it can be skipped. A whole line that
+this version does not understand is not skipped: it may be a fault that still acts.
 
 Cases may run side by side. Each entry says whose it is; a case looks at its own, and at those of nobody who still runs.
 """
@@ -10,6 +11,7 @@ Cases may run side by side. Each entry says whose it is; a case looks at its own
 from __future__ import annotations
 
 import fcntl
+import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,11 +21,10 @@ from typing import Any
 
 from deploy import paths
 from deploy.errors import Problem
-from experiments import running
+from experiments import guard, running
 from experiments.record import append_line, now, read_lines
 
 type Undo = Mapping[str, Any]
-type Driver = Callable[[Undo], str]
 
 # Node faults first: while a zone is frozen the cluster may not be able to undo anything else. A database last: the
 # keys and settings that a negative control took away must be back before it asks its repository.
@@ -32,12 +33,20 @@ FIRST_UNDOS, LAST_UNDOS = frozenset({"unpause-node"}), frozenset({"rebuild-datab
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An intent: which fault, how it is undone, and the run that it belongs to."""
+    """An intent: which fault, how it is undone, and the run that it belongs to.
+
+    Attributes:
+        on: identity of the cluster that it was injected into; undone in another, it would be a fault there.
+    """
 
     id: str
     fault: str
     undo: Undo
     run: str = ""
+    on: str = ""
+
+
+type Driver = Callable[[Entry], str]
 
 
 class Ledger:
@@ -56,18 +65,30 @@ class Ledger:
         """Returns the ledger of a cluster; its folder is made when missing."""
         folder = paths.state(cluster)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return cls(folder / "ledger.ndjson", cluster)
+        ledger = cls(folder / "ledger.ndjson", cluster)
+        if not ledger.path.exists():
+            ledger.path.touch(mode=0o600)
+            with ledger._folder() as held:
+                os.fsync(held)  # its lines are synced each, but its name is not
+        return ledger
 
     def intend(self, fault: str, undo: Undo) -> Entry:
         """Writes down how a fault will be undone; on disk when it returns.
 
         Raises:
-            Problem: the undo is not one that heal knows.
+            Problem: the undo is not one that heal knows, or it could not be written: nothing may be injected then.
         """
         known(undo)
-        entry = Entry(uuid.uuid4().hex, fault, dict(undo), running.this())
-        line = {"op": "intend", "id": entry.id, "fault": fault, "undo": entry.undo, "run": entry.run}
-        append_line(self.path, line | now())
+        entry = Entry(uuid.uuid4().hex, fault, dict(undo), running.this(), guard.pinned())
+        line = {"op": "intend", "id": entry.id, "fault": fault, "undo": entry.undo, "run": entry.run, "on": entry.on}
+        try:
+            append_line(self.path, line | now())
+        except OSError as error:
+            raise Problem(
+                f"nothing was injected ({fault}): how to undo it could not be written down",
+                why=str(error),
+                fix=f"make room and see that {self.path} can be written",
+            ) from error
         return entry
 
     def done(self, entry_id: str) -> None:
@@ -75,14 +96,17 @@ class Ledger:
         append_line(self.path, {"op": "done", "id": entry_id, **now()})
 
     def open(self) -> list[Entry]:
-        """Returns what is not undone yet, oldest first."""
+        """Returns what is not undone yet, oldest first; what cannot be understood is an entry that nobody can undo."""
         entries: dict[str, Entry] = {}
-        for line in read_lines(self.path):
-            if line.get("op") == "intend" and isinstance(line.get("undo"), dict):
-                run = str(line.get("run", ""))
-                entries[line["id"]] = Entry(line["id"], str(line.get("fault", "")), line["undo"], run)
-            elif line.get("op") == "done":
-                entries.pop(line.get("id", ""), None)
+        for number, line in enumerate(read_lines(self.path), 1):
+            entry_id, op, undo = str(line.get("id", f"line {number}")), line.get("op"), line.get("undo")
+            fault, run, on = (str(line.get(key, "")) for key in ("fault", "run", "on"))
+            if op == "done":
+                entries.pop(entry_id, None)
+            elif op == "intend" and isinstance(undo, dict):
+                entries[entry_id] = Entry(entry_id, fault, undo, run, on)
+            else:
+                entries[entry_id] = Entry(entry_id, f"line {number} of {self.path.name}", {"undo": op}, run, on)
         return list(entries.values())
 
     def own(self, fault: str | None = None) -> list[Entry]:
@@ -95,10 +119,18 @@ class Ledger:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Lets one process heal at a time."""
-        with self.path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        """Lets one process heal at a time; needs no file of its own, which a full disk would refuse."""
+        with self._folder() as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
             yield
+
+    @contextmanager
+    def _folder(self) -> Iterator[int]:
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            yield folder
+        finally:
+            os.close(folder)
 
     def heal(self, drivers: Mapping[str, Driver], *, abandoned: bool = False) -> list[str]:
         """Undoes everything open, or what is abandoned: node faults first, databases last, else the newest first.
@@ -126,7 +158,7 @@ class Ledger:
         newest_first = list(reversed(entries))
         for entry in sorted(newest_first, key=_rank):
             try:
-                lines.append(f"{entry.fault}: {drivers[known(entry.undo)](entry.undo)}")
+                lines.append(f"{entry.fault}: {drivers[known(entry.undo)](entry)}")
                 self.done(entry.id)
             except Exception as error:  # noqa: BLE001 - the rest must still be healed; told at the end
                 failures.append(f"{entry.fault} ({entry.undo.get('undo')}): {error}")

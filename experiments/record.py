@@ -7,6 +7,7 @@ file is replaced in one step. What is written is private to its owner, and the c
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -44,7 +45,8 @@ def append_line(path: Path, entry: dict[str, Any], scrub: Callable[[bytes], byte
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
             line = b"\n" + line
-        os.write(descriptor, line)
+        if os.write(descriptor, line) < len(line):  # how a disk that becomes full says so
+            raise OSError(errno.ENOSPC, f"only a part of a line could be written to {path}")
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

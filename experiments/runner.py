@@ -8,6 +8,7 @@ one context, and the kubeconfig of the account that its document names instead o
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,24 +16,39 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from deploy.cluster import Cluster
 from deploy.errors import Problem
+from deploy.files import replace_text
 from deploy.paths import ROOT
-from experiments import account, baseline, cases, catalogue, documents, guard, leash, plan, running, undo, weaken
+from experiments import (
+    account,
+    baseline,
+    cases,
+    catalogue,
+    documents,
+    guard,
+    leash,
+    plain_yaml,
+    plan,
+    running,
+    undo,
+    weaken,
+)
 from experiments.catalogue import Experiment
 from experiments.collect import collected
 from experiments.collect.scene import Scene
 from experiments.documents import Document
 from experiments.environment import write as write_environment
+from experiments.interrupts import Interrupts, interruptible
 from experiments.ledger import Ledger
 from experiments.record import CASE_DIR, CLUSTER, CONTROL, Recorder, case_name, now
-from experiments.traffic import Plan
 
 ROLLBACKS_S = 90.0
 RUN_S_MAX = 1800.0
+DOCUMENT = "experiment.json"  # in the case's folder
 # What a child may know of us; everything else (proxies, KUBECONFIG, KUBERNETES_*) leads it astray.
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "XDG_STATE_HOME", "XDG_CACHE_HOME")
 PASSED_ON_PREFIXES = ("RESILIENCE_", "DOCKER_")
@@ -67,25 +83,51 @@ def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster |
         KeyboardInterrupt: the user stopped it; everything is undone by then.
     """
     experiment = catalogue.find(name)
-    document = documents.load(experiment.path, experiment.name)
+    data = plain_yaml.read(experiment.path)
+    document = documents.check(data, experiment.name)
     if control is not None and control not in experiment.controls:
         raise Problem(
             f"{experiment.name} has no negative control {control!r}",
             fix=f"one of: {', '.join(experiment.controls) or 'none'}",
         )
     cluster = cluster or Cluster.connect()
-    undo.heal(cluster.name, abandoned=True)
-    guard.pin(cluster)
-    guard.permit(cluster)
-    write_environment(run_dir.resolve(), cluster)
-    with running.begun(cluster.name, case_name(experiment.name, control), cases.radius(experiment, control)) as lock:
-        return _record(experiment, document, run_dir, control, cluster, lock)
+    case = case_name(experiment.name, control)
+    with interruptible() as interrupts:
+        undo.heal(cluster.name, abandoned=True)
+        guard.pin(cluster)
+        guard.permit(cluster)
+        write_environment(run_dir.resolve(), cluster)
+        with running.begun(cluster.name, case, cases.radius(experiment, control)) as lock:
+            recorder = Recorder(run_dir.resolve() / case, cluster.name)
+            replace_text(recorder.folder / DOCUMENT, json.dumps(data, indent=1), mode=0o600)
+            try:
+                _record(experiment, document, cluster, Run(recorder, control, lock, interrupts))
+            except KeyboardInterrupt:  # whenever it came, in the middle of putting things back for instance
+                interrupts.winding_up = True
+                undo.heal_own(cluster.name)
+                raise
+    return recorder.folder
 
 
-def _record(
-    experiment: Experiment, document: Document, run_dir: Path, control: str | None, cluster: Cluster, lock: int
-) -> Path:
-    recorder = Recorder(run_dir.resolve() / case_name(experiment.name, control), cluster.name)
+@dataclass(frozen=True)
+class Run:
+    """What surrounds one run of Chaos Toolkit.
+
+    Attributes:
+        recorder: of the case.
+        control: the negative control that it runs under.
+        lock: descriptor that says that the case runs.
+        interrupts: of this process.
+    """
+
+    recorder: Recorder
+    control: str | None
+    lock: int
+    interrupts: Interrupts
+
+
+def _record(experiment: Experiment, document: Document, cluster: Cluster, run: Run) -> None:
+    recorder, control = run.recorder, run.control
     recorder.describe(
         case=recorder.folder.name,
         experiment=experiment.name,
@@ -98,7 +140,7 @@ def _record(
         case = recorder.folder.name
         stack.callback(recorder.close)
         if plan.recorded(experiment, document, control, cluster, recorder):
-            return recorder.folder
+            return
         stack.enter_context(baseline.kept(cluster, recorder))
         if control:
             weakening = stack.enter_context(account.acting_as(cluster, account.WEAKEN, case))
@@ -106,8 +148,7 @@ def _record(
         stack.enter_context(collected(_scene(document, cluster, recorder)))
         stack.enter_context(_healed(cluster, recorder))
         acting = stack.enter_context(account.acting_as(cluster, document.configuration.account, case))
-        _chaos(experiment, acting, recorder, control, lock)
-    return recorder.folder
+        _chaos(experiment, acting, run)
 
 
 def chaos_program() -> Path:
@@ -115,12 +156,13 @@ def chaos_program() -> Path:
     return Path(sys.executable).with_name("chaos")
 
 
-def _chaos(experiment: Experiment, cluster: Cluster, recorder: Recorder, control: str | None, lock: int) -> None:
+def _chaos(experiment: Experiment, cluster: Cluster, run: Run) -> None:
     """Runs the child to its end; a signal to us is passed on and its rollbacks are waited for.
 
-    The child holds on to the lock that says that the case runs: it may outlive us.
+    The child is given what was checked, not the file, which may have been changed meanwhile, or be read otherwise by
+    another reader. It holds on to the lock that says that the case runs: it may outlive us.
     """
-    case = recorder.folder
+    case = run.recorder.folder
     argv = [
         str(chaos_program()),
         "--no-version-check",
@@ -130,48 +172,30 @@ def _chaos(experiment: Experiment, cluster: Cluster, recorder: Recorder, control
         "run",
         "--journal-path",
         os.devnull,  # the recording control writes it, step by step and without secrets
-        str(experiment.path),
+        str(case / DOCUMENT),
     ]
     with open(case / "chaos.log", "ab", opener=_private) as log:  # Path.open takes no opener
         child = subprocess.Popen(
             argv,
             cwd=case,
-            env=environment(cluster, case) | {CONTROL: control or "", leash.LEASHED: "1"},
+            env=environment(cluster, case) | {CONTROL: run.control or "", leash.LEASHED: "1"},
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            pass_fds=[lock],
+            pass_fds=[run.lock],
             start_new_session=True,  # Ctrl-C reaches it once, from us, not a second time from the terminal
         )
-        with interruptible():
-            try:
-                child.wait(RUN_S_MAX)
-            except subprocess.TimeoutExpired as error:
-                end([child], ROLLBACKS_S)
-                raise Problem(f"{experiment.name} did not end within {RUN_S_MAX:g} s", fix=f"see {log.name}") from error
-            except BaseException:
-                end([child], ROLLBACKS_S)
-                raise
+        try:
+            child.wait(RUN_S_MAX)
+        except subprocess.TimeoutExpired as error:
+            end([child], ROLLBACKS_S)
+            raise Problem(f"{experiment.name} did not end within {RUN_S_MAX:g} s", fix=f"see {log.name}") from error
+        except BaseException:
+            run.interrupts.winding_up = True
+            end([child], ROLLBACKS_S)
+            raise
     if child.returncode < 0:
-        recorder.note(f"Chaos Toolkit was ended by signal {-child.returncode}: what is recorded ends there")
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Makes SIGTERM behave like Ctrl-C for the time of the block, where we own the main thread."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not the main thread: signals are somebody else's business
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        run.recorder.note(f"Chaos Toolkit was ended by signal {-child.returncode}: what is recorded ends there")
 
 
 def end(children: Sequence[subprocess.Popen[bytes]], within_s: float) -> None:
@@ -216,7 +240,7 @@ def _healed(cluster: Cluster, recorder: Recorder) -> Iterator[None]:
 def _scene(document: Document, cluster: Cluster, recorder: Recorder) -> Scene:
     """Returns what is to be collected about a case."""
     configuration = document.configuration
-    callers = Plan.model_validate(configuration.traffic).callers if configuration.traffic else {}
+    callers = configuration.traffic.callers if configuration.traffic else {}
     zones = sorted({call.zone for call in callers.values() if call.zone})
     area = configuration.experiment.partition("/")[0]
     return Scene(cluster, recorder, area, configuration.watch, zones, now()["wall"])

@@ -19,6 +19,7 @@ from pathlib import Path
 from deploy import paths
 from deploy.errors import Problem
 from deploy.files import only_one
+from deploy.waiting import NotSo, eventually
 from experiments.radius import Radius
 
 RUN = "RESILIENCE_RUN"
@@ -84,6 +85,23 @@ def cases(cluster: str) -> list[Case]:
             about = json.loads(file.read_text())
             found.append(Case(file.name, about["name"], Radius.model_validate(about["radius"])))
     return found
+
+
+def await_end(cluster: str, within_s: float) -> list[str]:
+    """Waits until no case runs: what is left of one that was killed may still be rolling back, or injecting.
+
+    Returns the names of those that run on all the same.
+    """
+    try:
+        eventually(
+            lambda: [case.name for case in cases(cluster)],
+            lambda names: not names,
+            within_s=within_s,
+            what="the cases that run to end",
+        )
+    except NotSo:
+        return [case.name for case in cases(cluster)]
+    return []
 
 
 def lives(cluster: str, run: str) -> bool:

@@ -16,17 +16,18 @@ traffic:
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from deploy.errors import Problem
-from experiments import pods
+from experiments import pods, undo
 from experiments.ledger import Entry, Ledger
 from experiments.record import Recorder
 
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from loadtests.run import HostCaller, PodCaller
 
 GATEWAY = "gateway"
+# The whole of it, so that no "user@" in front of a path sends a caller somewhere else.
+INSIDE = re.compile(r"http://[a-z0-9-]+(\.[a-z0-9-]+)*\.svc\.cluster\.local(:[0-9]{1,5})?(/\S*)?")
+Label = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")]
 CALLERS = "callers"
 # The newest sample file of a run's caller in its pod; its last lines are enough to know how it fares.
 TAIL = 'tail -c 60000 "$(ls -t /tmp/samples-"$0"-"$1"-*.ndjson | head -n 1)"'
@@ -52,11 +56,20 @@ class Call(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     url: str
-    zone: str | None = None
+    zone: Label | None = None
     method: Literal["GET", "POST"] = "GET"
     body: dict[str, Any] | None = None
-    keep: str = ""  # field of the JSON answer that goes into the sample
+    keep: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]*$")  # field of the JSON answer that goes into the sample
     rate_hz: float | None = Field(default=None, gt=0, le=200)
+
+    @model_validator(mode="after")
+    def _stays_inside(self) -> Self:
+        """A caller on this host calls a path of the gateway, one in a pod a service of the cluster, nobody else."""
+        if self.zone is None and not re.fullmatch(r"/\S*", self.url):
+            raise ValueError(f"{self.url!r} is not a path of the gateway, like /browse")
+        if self.zone is not None and not INSIDE.fullmatch(self.url):
+            raise ValueError(f"{self.url!r} is not inside the cluster")
+        return self
 
 
 class Plan(BaseModel):
@@ -66,7 +79,7 @@ class Plan(BaseModel):
     rate_hz: float = Field(gt=0, le=200)
     timeout_s: float = Field(default=3, gt=0, le=30)
     duration_s: float = Field(gt=0, le=1800)
-    callers: dict[str, Call] = Field(min_length=1)
+    callers: dict[Label, Call] = Field(min_length=1, max_length=20)  # a name is also a file's
     locust: Users | None = None
 
     @field_validator("callers", mode="before")
@@ -101,8 +114,9 @@ class Traffic:
         """Starts every caller, side by side; an experiment without traffic starts none."""
         if self.plan:
             inside = {name: call.zone for name, call in self.plan.callers.items() if call.zone}
-            undo = {"undo": "stop-callers", "run": self.run, "zones": sorted(set(inside.values())), "callers": inside}
-            self._left = self.ledger.intend("callers", undo | {"case": str(self.recorder.folder)})
+            stop = {"undo": "stop-callers", "run": self.run, "zones": sorted(set(inside.values())), "callers": inside}
+            undo.require_rights(self.cluster, [stop])
+            self._left = self.ledger.intend("callers", stop | {"case": str(self.recorder.folder)})
             with ThreadPoolExecutor(len(self.plan.callers)) as pool:
                 for caller in [pool.submit(self._start_one, name) for name in self.plan.callers]:
                     caller.result()

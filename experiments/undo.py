@@ -5,18 +5,20 @@ Each acts as the account whose kind of fault it undoes: what may break a thing i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.errors import Problem
 from deploy.waiting import NotSo, eventually
-from experiments import account, pods
+from experiments import account, guard, pods
 from experiments.drivers import docker_nodes
 from experiments.drivers.database import Database
+from experiments.drivers.injector import NAMESPACE as INJECTOR
 from experiments.drivers.injector import Replica, Switch
-from experiments.ledger import Driver, Ledger, Undo
+from experiments.ledger import Driver, Entry, Ledger, Undo
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
@@ -27,6 +29,54 @@ LAST_ANSWER_S = 8.0
 STOP_CALLERS = Path(__file__).parent / "inside" / "stop_callers.sh"
 
 
+class Target:
+    """The cluster that undos act on: reached when the first of them needs it, and asked before each who it is.
+
+    One that cannot be reached is not asked again for every entry: each would wait for its own time-out.
+    """
+
+    def __init__(self, name: str, stack: ExitStack) -> None:
+        self.name, self._stack = name, stack
+        self._cluster: Cluster | None = None
+        self._unreachable: Problem | None = None
+        self._acting: dict[str, Cluster] = {}
+
+    def of(self, entry: Entry, who: str) -> Cluster:
+        """Returns the cluster that an entry's fault was injected into, as an account may use it.
+
+        Raises:
+            Problem: it cannot be reached, or another one answers in its place.
+        """
+        self._require_same(entry)
+        if who not in self._acting:
+            self._acting[who] = self._stack.enter_context(account.acting_as(self.cluster, who, "heal"))
+        return self._acting[who]
+
+    @property
+    def cluster(self) -> Cluster:
+        """The handle."""
+        from deploy.cluster import Cluster
+
+        self._cluster = self._cluster or Cluster.connect(self.name)
+        return self._cluster
+
+    def _require_same(self, entry: Entry) -> None:
+        if self._unreachable:
+            raise self._unreachable
+        try:
+            answers = guard.identity_text(self.cluster)
+        except Problem as problem:
+            self._unreachable = problem
+            raise
+        if entry.on != answers:
+            raise Problem(
+                "another cluster answers than the one the fault was injected into: nothing was changed there",
+                why=f"injected into {entry.on or 'a cluster that the ledger does not name'}\nnow it is {answers}",
+                fix="heal with the kubeconfig and context of then; if that cluster is gone, remove the ledger: "
+                + str(Ledger.of(self.name).path),
+            )
+
+
 def drivers(name: str, stack: ExitStack) -> Mapping[str, Driver]:
     """Returns the driver of every undo for one cluster; the API server is asked only by those that need it.
 
@@ -34,23 +84,20 @@ def drivers(name: str, stack: ExitStack) -> Mapping[str, Driver]:
         name: of the cluster.
         stack: closes what they open.
     """
-    acting: dict[str, Cluster] = {}
-
-    def by(who: str) -> Cluster:
-        from deploy.cluster import Cluster
-
-        if who not in acting:
-            acting[who] = stack.enter_context(account.acting_as(Cluster.connect(name), who, "heal"))
-        return acting[who]
-
-    return {
-        "unpause-node": unpause_node,
-        "clear-fault": lambda undo: clear_fault(by(account.WORKLOAD), undo),
-        "stop-callers": lambda undo: stop_callers(by(account.OBSERVE), undo),
-        "restore-object": lambda undo: restore_object(by(account.WEAKEN), undo),
-        "delete-object": lambda undo: delete_object(by(account.WEAKEN), undo),
-        "rebuild-database": lambda undo: rebuild_database(by(account.DATA), undo),
+    target = Target(name, stack)
+    on_cluster: Mapping[str, tuple[str, Callable[[Cluster, Undo], str]]] = {
+        "clear-fault": (account.WORKLOAD, clear_fault),
+        "stop-callers": (account.OBSERVE, stop_callers),
+        "restore-object": (account.WEAKEN, restore_object),
+        "delete-object": (account.WEAKEN, delete_object),
+        "rebuild-database": (account.DATA, rebuild_database),
     }
+
+    def driver(who: str, act: Callable[[Cluster, Undo], str]) -> Driver:
+        return lambda entry: act(target.of(entry, who), entry.undo)
+
+    by_undo = {undo: driver(who, act) for undo, (who, act) in on_cluster.items()}
+    return {"unpause-node": lambda entry: unpause_node(entry.undo)} | by_undo
 
 
 def heal(name: str, *, abandoned: bool = False) -> list[str]:
@@ -65,6 +112,47 @@ def heal_own(name: str, fault: str | None = None) -> list[str]:
         return Ledger.of(name).heal_own(drivers(name, stack), fault)
 
 
+def require_rights(cluster: Cluster, undos: Iterable[Undo]) -> None:
+    """Checks that the user's own rights, where no account of the suite is acted as, are enough for the undos.
+
+    Raises:
+        Problem: they are not; nothing may be injected then.
+    """
+    from kubernetes.client import AuthorizationV1Api, V1ResourceAttributes, V1SelfSubjectAccessReview
+
+    if not os.environ.get(account.OWN_RIGHTS):  # what an account may do is what its kind of fault needs
+        return
+    api: Any = AuthorizationV1Api(cluster.api)
+    for verb, group, resource, namespace in {need for undo in undos for need in _needs(cluster, undo)}:
+        name, _, subresource = resource.partition("/")
+        asked = V1ResourceAttributes(
+            verb=verb, group=group, resource=name, subresource=subresource, namespace=namespace
+        )
+        review = V1SelfSubjectAccessReview(spec={"resourceAttributes": asked})
+        if not api.create_self_subject_access_review(review, _request_timeout=10).status.allowed:
+            raise Problem(
+                f"nothing was injected, because it could not be undone: your rights do not let us {verb} {resource}",
+                why=f"in namespace {namespace or '(none)'}, with {cluster.kubeconfig}",
+                fix=f"use credentials with that right, or the suite's accounts: without {account.OWN_RIGHTS}",
+            )
+
+
+def _needs(cluster: Cluster, undo: Undo) -> Iterator[tuple[str, str, str, str]]:
+    """Yields the verb, group, resource and namespace of every right that an undo takes."""
+    if undo["undo"] == "clear-fault":
+        yield "create", "", "pods/exec", INJECTOR
+    elif undo["undo"] == "stop-callers":
+        yield "create", "", "pods/exec", CALLERS
+    elif undo["undo"] in {"restore-object", "delete-object"}:
+        kind = undo.get("manifest", undo)
+        found = cluster.dynamic.resources.get(api_version=kind["apiVersion"], kind=kind["kind"])
+        namespace = kind.get("metadata", kind).get("namespace") or ""
+        verbs = ("create", "update") if undo["undo"] == "restore-object" else ("delete",)
+        yield from ((verb, found.group or "", found.name, namespace) for verb in verbs)
+    elif undo["undo"] == "rebuild-database":
+        yield from ((verb, "apps", "statefulsets", undo["namespace"]) for verb in ("create", "update", "delete"))
+
+
 def unpause_node(undo: Undo) -> str:
     """Thaws a node."""
     node = str(undo["node"])
@@ -76,8 +164,9 @@ def unpause_node(undo: Undo) -> str:
 def clear_fault(cluster: Cluster, undo: Undo) -> str:
     """Heals those of the replicas that are still the same pods; a pod that was replaced has no fault."""
     namespace, app = str(undo["namespace"]), str(undo["app"])
-    there = {pod.uid for pod in pods.find(cluster, namespace, f"app={app}")}
-    replicas = [Replica(**pod) for pod in undo["pods"] if pod["uid"] in there]
+    there = {pod.uid: pod for pod in pods.find(cluster, namespace, f"app={app}") if pod.running}
+    same = [there[pod["uid"]] for pod in undo["pods"] if pod["uid"] in there]
+    replicas = [Replica(pod.name, pod.uid, pod.ip) for pod in same]  # a restarted node gives its pods other addresses
     Switch(cluster, namespace, app).clear(replicas)
     return f"{len(replicas)} replica(s) of {namespace}/{app} healed"
 

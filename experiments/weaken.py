@@ -31,12 +31,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from deploy.errors import Problem
 from deploy.waiting import eventually
-from experiments import guard, pods, undo
+from experiments import guard, plain_yaml, pods, undo
 from experiments.ledger import Ledger
 from experiments.radius import Thing
 from experiments.record import Recorder
@@ -120,8 +119,8 @@ def load(path: Path) -> Weakening:
         Problem: it is not there or not right.
     """
     try:
-        return Weakening.model_validate(yaml.safe_load(path.read_text()))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+        return Weakening.model_validate(plain_yaml.read(path))
+    except ValidationError as error:
         raise Problem(
             f"the negative control {path.name} cannot be used", why=str(error), fix="mend the file"
         ) from error
@@ -137,7 +136,6 @@ def weakened(cluster: Cluster, path: Path, recorder: Recorder) -> Iterator[Weake
     ledger = Ledger.of(cluster.name)
     fault = f"{FAULT} {path.stem}"
     guard.pin(cluster)
-    guard.permit(cluster)
     changed: list[Changed] = []
     try:
         for change in control.changes:
@@ -155,6 +153,7 @@ def weakened(cluster: Cluster, path: Path, recorder: Recorder) -> Iterator[Weake
 
 def _apply(cluster: Cluster, ledger: Ledger, fault: str, change: Change) -> list[Changed]:
     """Makes one change; returns the objects that it was made to."""
+    guard.permit(cluster)
     resource = cluster.dynamic.resources.get(api_version=change.apiVersion, kind=change.kind)
     if change.all:
         live = [dict(item) for item in resource.get(namespace=change.namespace).to_dict()["items"]]
@@ -167,10 +166,12 @@ def _apply(cluster: Cluster, ledger: Ledger, fault: str, change: Change) -> list
             fix="deploy the stack whole, or mend the control's file",
         )
     before = [undo.essence(item | {"apiVersion": change.apiVersion, "kind": change.kind}) for item in live]
+    undos = [{"undo": "restore-object", "manifest": item} for item in before]
+    undo.require_rights(cluster, undos)
     changed = []
-    for item in before:
+    for item, its_undo in zip(before, undos, strict=True):
         name = item["metadata"]["name"]
-        ledger.intend(fault, {"undo": "restore-object", "manifest": item})
+        ledger.intend(fault, its_undo)
         after = None
         if change.delete:
             resource.delete(name=name, namespace=change.namespace)

@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy.errors import Problem
 from deploy.waiting import NotSo, eventually, pause
-from experiments import session
+from experiments import guard, session
 from experiments.actions.fault import inject, prove
 from experiments.drivers import docker_nodes, repository, velero
 from experiments.drivers.database import Database
@@ -71,6 +71,7 @@ def have_objects_backed_up(namespace: str, name: str, schedule: str, within_s: f
         newest = velero.newest(cluster, namespace)
         if newest.begun > rolled_out:
             return {"backup": newest.name, "schedule": newest.schedule}
+    guard.permit(cluster)
     return {"backup": velero.back_up(cluster, schedule, within_s), "schedule": schedule}
 
 
@@ -150,6 +151,7 @@ def destroy_volumes(within_s: float) -> dict[str, Any]:
     target = {"namespace": database.namespace, "volumes": [asdict(volume) for volume in volumes]}
     (lost.entry,) = inject(running, lost.fault, [undo], act, target)
     began = time.monotonic()
+    guard.unchanged(running.cluster)
     database.discard(within_s)
     lost.destroyed = began
     left = database.volumes_left(volumes)

@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from experiments import guard
+from experiments import guard, undo
 from experiments.ledger import Undo
 from experiments.session import Session
 
 
 def inject(
-    session: Session, fault: str, undos: list[Undo], act: Callable[[], object], target: Mapping[str, Any]
+    session: Session,
+    fault: str,
+    undos: Sequence[Undo],
+    act: Callable[[], object],
+    target: Mapping[str, Any],
+    *,
+    arm: Callable[[list[str]], object] = lambda _: None,
 ) -> list[str]:
     """Injects a fault: its undos are on disk before `act` is called.
+
+    Args:
+        session: the experiment.
+        fault: its name in record and ledger.
+        undos: how it is undone.
+        act: injects it.
+        target: what it hits, for the record.
+        arm: gets the ids of the ledger's entries, and makes sure that they are undone even if we are killed.
 
     Returns:
         The ids of the ledger's entries, in the order of `undos`.
     """
     guard.permit(session.cluster)
-    entries = [session.ledger.intend(fault, undo) for undo in undos]
+    undo.require_rights(session.cluster, undos)
+    ids = [session.ledger.intend(fault, each).id for each in undos]
     # Whole objects, Secrets among them, are the ledger's business: it is no record.
-    told = [{key: value for key, value in undo.items() if key != "manifest"} for undo in undos]
+    told = [{key: value for key, value in each.items() if key != "manifest"} for each in undos]
     session.recorder.event("fault.intent", fault=fault, undo=told)
+    arm(ids)
     lo = time.monotonic()
     act()
     session.recorder.event("fault.started", fault=fault, lo=lo, hi=time.monotonic(), target=dict(target))
-    return [entry.id for entry in entries]
+    return ids
 
 
 def prove(session: Session, fault: str, *, acted: bool, by: str, observed: Mapping[str, Any]) -> dict[str, Any]:

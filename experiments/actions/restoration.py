@@ -11,7 +11,7 @@ from typing import Any
 
 from deploy.errors import Problem
 from deploy.waiting import NotSo, eventually
-from experiments import session, undo
+from experiments import guard, session, undo
 from experiments.actions.destruction import LOOKS_MIN, destroyed, phase, record_rows
 from experiments.actions.fault import ended
 from experiments.drivers import repository, velero
@@ -32,6 +32,7 @@ def restore_objects(within_s: float) -> dict[str, Any]:
         "includedResources": list(KINDS),
         "labelSelector": {"matchLabels": {"app": database.name}},
     }
+    guard.permit(session.current().cluster)
     restored = velero.restore(session.current().cluster, lost.backup, spec, within_s)
     outcome = "completed" if restored.phase == velero.COMPLETED else "failed"
     detail = f"{restored.phase}: {restored.detail}, from {lost.backup.name}"
@@ -113,6 +114,7 @@ def await_members(within_s: float) -> dict[str, Any]:
     running, lost, lo = session.current(), destroyed(), time.monotonic()
     if not lost.bytes_back:
         return phase("redundancy", lo, "unfinished", "the database does not stand; heal rebuilds it")
+    guard.unchanged(running.cluster)
     for entry in running.ledger.open():
         if entry.id == lost.entry:  # a restored object carries Velero's labels
             undo.restore_object(running.cluster, entry.undo)

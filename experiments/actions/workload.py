@@ -11,7 +11,7 @@ from typing import Any
 
 from deploy.errors import Problem
 from deploy.waiting import eventually
-from experiments import pods, session
+from experiments import guard, pods, session
 from experiments.actions.fault import ended, inject, prove
 from experiments.drivers.injector import Replica, Switch
 from experiments.pods import Pod
@@ -114,6 +114,7 @@ def replace_replicas(namespace: str, app: str, within_s: float) -> dict[str, Any
 def _end(switch: Switch, act: Callable[[Sequence[Replica]], object]) -> list[dict[str, Any]]:
     """Ends every fault of a tier's replicas by `act`, after the proof that each acted has been asked of them."""
     running = session.current()
+    guard.unchanged(running.cluster)
     tier = {"undo": "clear-fault", "namespace": switch.namespace, "app": switch.app}
     observed: list[dict[str, Any]] = []
     for entry in [entry for entry in running.ledger.own() if tier.items() <= entry.undo.items()]:

@@ -24,13 +24,12 @@ def pause(zone: str, max_s: float) -> dict[str, Any]:
     fault = _fault(zone)
 
     def freeze() -> None:
-        entries = [entry.id for entry in running.ledger.own(fault)]
-        deadman.start(running.ledger, entries, max_s)
         running.zone(zone)
         docker_nodes.pause(nodes)
 
     undos = [{"undo": "unpause-node", "node": node} for node in nodes]
-    inject(running, fault, list(undos), freeze, {"zone": zone, "nodes": nodes})
+    where = {"zone": zone, "nodes": nodes}
+    inject(running, fault, undos, freeze, where, arm=lambda ids: deadman.start(running.ledger, ids, max_s))
     states = {
         node: {"paused": docker_nodes.paused(node), "freezer": docker_nodes.freezer_state(node)} for node in nodes
     }

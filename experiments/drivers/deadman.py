@@ -7,18 +7,29 @@ crossed out in the meantime is none of its business any more (the zone may be fr
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
 
+from deploy.errors import Problem
 from deploy.paths import ROOT
-from deploy.waiting import pause
+from deploy.waiting import NotSo, eventually, pause
 from experiments.drivers import docker_nodes
 from experiments.ledger import Ledger
 
+ARMED = b"armed\n"
+ARMING_S = 20.0
+STEP_S = 5.0
+RETRIES_S, RETRY_EVERY_S = 300.0, 2.0
+
 
 def start(ledger: Ledger, entry_ids: list[str], max_s: float) -> int:
-    """Starts the timer as a process that outlives its parents; returns its pid."""
+    """Starts the timer as a process that outlives its parents; returns its pid once it runs.
+
+    Raises:
+        Problem: it does not run, so nothing may be frozen.
+    """
     argv = [sys.executable, "-m", "experiments.drivers.deadman", str(ledger.path), str(max_s), *entry_ids]
     process = subprocess.Popen(
         argv,
@@ -26,23 +37,50 @@ def start(ledger: Ledger, entry_ids: list[str], max_s: float) -> int:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         start_new_session=True,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
+    assert process.stdout
+    with process.stdout as told:
+        heard = told.readline() if select.select([told], [], [], ARMING_S)[0] else b""
+    if heard != ARMED:
+        process.kill()
+        raise Problem(
+            "nothing was frozen: the timer that would thaw it does not run",
+            why=f"exit code {process.wait(10)}",
+            fix=f"see what it says: {' '.join(argv)}",
+        )
     return process.pid
 
 
 def wait_and_thaw(path: Path, max_s: float, entry_ids: list[str]) -> None:
     """Waits, in steps so that it ends soon after the zone was thawed by others, then thaws what is still open."""
-    step_s = 5.0
-    for _ in range(int(max_s / step_s) + 1):
-        pause(min(step_s, max_s))
+    for _ in range(int(max_s / STEP_S) + 1):
+        pause(min(STEP_S, max_s))
         if not _still_open(path, entry_ids):
             return
-    ledger = Ledger(path)
+    try:
+        eventually(
+            lambda: _thaw(path, entry_ids),
+            lambda left: not left,
+            within_s=RETRIES_S,
+            every_s=RETRY_EVERY_S,
+            what="every node to be thawed",
+        )
+    except NotSo as error:
+        raise SystemExit(str(error)) from error
+
+
+def _thaw(path: Path, entry_ids: list[str]) -> list[str]:
+    """Thaws every node that is still frozen for these entries; returns why each of the others could not be."""
+    left = []
     for entry_id, node in _still_open(path, entry_ids).items():
-        docker_nodes.unpause([node])
-        ledger.done(entry_id)
+        try:
+            docker_nodes.unpause([node])
+            Ledger(path).done(entry_id)
+        except (Problem, OSError) as error:
+            left.append(f"{node}: {error}")
+    return left
 
 
 def _still_open(path: Path, entry_ids: list[str]) -> dict[str, str]:
@@ -51,4 +89,6 @@ def _still_open(path: Path, entry_ids: list[str]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
+    os.write(1, ARMED)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever waits for more must see the end
     wait_and_thaw(Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3:])

@@ -1,12 +1,16 @@
 """Documents: the shipped ones may be run, and each way in which one could do harm or pass in vain is refused."""
 
 import copy
+import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 import yaml
 
 from deploy.errors import Problem
+from deploy.paths import ROOT
 from experiments import catalogue, documents, weaken
 
 NAME = "mesh/ejection"
@@ -25,21 +29,13 @@ def refuse(tmp_path: Any, document: Any, reason: Any) -> None:
     assert reason in problem.value.why
 
 
+def action(module: str, func: str, **arguments: Any) -> dict[str, Any]:
+    return {"type": "python", "module": f"experiments.actions.{module}", "func": func, "arguments": arguments}
+
+
 @pytest.mark.parametrize("name", catalogue.names())
 def test_every_shipped_document_may_be_run(name: Any) -> None:
     documents.load(catalogue.find(name).path, name)
-
-
-@pytest.mark.parametrize("name", catalogue.names())
-def test_every_function_a_document_names_is_there_with_those_arguments(name: Any) -> None:
-    import importlib
-    import inspect
-
-    document = documents.load(catalogue.find(name).path, name)
-    activities: list[Any] = [*document.steady_state_hypothesis.probes, *document.method, *document.rollbacks]
-    for activity in activities:
-        function = getattr(importlib.import_module(activity.provider.module), activity.provider.func)
-        inspect.signature(function).bind(**activity.provider.arguments)
 
 
 @pytest.mark.parametrize(
@@ -54,9 +50,16 @@ def test_every_function_a_document_names_is_there_with_those_arguments(name: Any
         ({"provider": {"type": "python", "module": "subprocess", "func": "run"}}, "allow-list"),
         ({"provider": {"type": "python", "module": "experiments.runner", "func": "run"}}, "allow-list"),
         ({"provider": {"type": "python", "module": "chaosk8s_evil.actions", "func": "x"}}, "allow-list"),
+        ({"provider": {"type": "python", "module": "chaosk8s.pod.actions", "func": "exec_in_pods"}}, "allow-list"),
+        ({"provider": {"type": "python", "module": "experiments.actions.zone\n", "func": "pause"}}, "allow-list"),
+        ({"provider": action("zone", "eventually", max_s=1)}, "has no function"),
+        ({"provider": action("zone", "_fault", max_s=1)}, "func"),
+        ({"provider": action("nothing", "x", max_s=1)}, "there is no module"),
+        ({"provider": action("zone", "pause", max_s=1)}, "missing a required argument: 'zone'"),
+        ({"provider": action("zone", "pause", zone="a", max_s=1, nodes=[])}, "unexpected keyword argument 'nodes'"),
+        ({"type": "probe", "provider": action("zone", "pause", zone="a", max_s=1)}, "is no module of probes"),
         ({"background": True}, "Extra inputs"),
     ],
-    ids=["shell string", "http", "os.system", "subprocess", "our own runner", "look-alike", "background"],
 )
 def test_an_activity_that_could_do_anything_is_refused(tmp_path: Any, good: Any, change: Any, reason: Any) -> None:
     bad = copy.deepcopy(good)
@@ -68,6 +71,13 @@ def test_an_activity_without_a_bound_is_refused(tmp_path: Any, good: Any) -> Non
     bad = copy.deepcopy(good)
     bad["method"][2]["provider"]["arguments"] = {}
     refuse(tmp_path, bad, "no argument bounds it")
+
+
+@pytest.mark.parametrize("bound", [None, True, "30", 0, -1, 1e9, "${hold_s}"])
+def test_a_bound_that_bounds_nothing_is_refused(tmp_path: Any, good: Any, bound: Any) -> None:
+    bad = copy.deepcopy(good)
+    bad["method"][2]["provider"]["arguments"] = {"seconds": bound}
+    refuse(tmp_path, bad, "not a number of seconds")
 
 
 def test_an_argument_that_is_a_url_is_refused(tmp_path: Any, good: Any) -> None:
@@ -142,16 +152,86 @@ def test_a_document_without_a_blast_radius_that_is_understood_is_refused(
     refuse(tmp_path, bad, reason)
 
 
-def test_callers_are_sent_nowhere_but_into_the_cluster(tmp_path: Any, good: Any) -> None:
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("us-east-1a", "http://example.com/"),
+        ("us-east-1a", "http://a.svc.cluster.local:x@example.com/"),
+        ("us-east-1a", "http://a.svc.cluster.local@example.com/"),
+        ("gateway", "@example.com/"),
+        ("gateway", "http://example.com/"),
+        ("gateway", ".example.com/"),
+    ],
+)
+def test_callers_are_sent_nowhere_but_into_the_cluster(tmp_path: Any, good: Any, name: Any, url: Any) -> None:
     bad = copy.deepcopy(good)
-    bad["configuration"]["traffic"]["callers"]["us-east-1a"] = "http://example.com/"
-    refuse(tmp_path, bad, "not inside the cluster")
+    bad["configuration"]["traffic"]["callers"][name] = url
+    refuse(tmp_path, bad, "not inside the cluster" if name != "gateway" else "not a path of the gateway")
+
+
+def test_a_callers_name_is_no_path(tmp_path: Any, good: Any) -> None:
+    bad = copy.deepcopy(good)
+    bad["configuration"]["traffic"]["callers"]["../../x"] = {"url": "/"}
+    refuse(tmp_path, bad, "configuration.traffic.callers")
+
+
+def test_a_url_does_not_come_in_by_the_configuration(tmp_path: Any, good: Any) -> None:
+    bad = copy.deepcopy(good)
+    bad["configuration"]["where"] = ["http://example.com/"]
+    refuse(tmp_path, bad, "is a URL")
 
 
 @pytest.mark.parametrize("source", ["https://example.com/experiment.yaml", "http://x/y.yaml"])
 def test_a_url_is_no_source(source: Any) -> None:
     with pytest.raises(Problem, match="is a URL"):
         documents.load(source, NAME)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a: !!python/object/apply:os.system [id]", "tag"),
+        ("a: 2001-01-01", "quote it"),
+        ("a: .inf", "not a number"),
+        ("1: a", "not text"),
+        ("[" * 60_000, "nested deeper"),
+        ("a: &a [x]\n" + "".join(f"a{i}: *a\n" for i in range(40)), "aliases"),
+        (
+            "\n".join(["a0: &a0 [x]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 4)}]" for i in range(1, 7)]),
+            "values",
+        ),
+        ("a: &a [*a]", "values"),
+        ("a: " + "x" * 70_000, "larger"),
+        ("a: " + "9" * 5000, "limit"),
+        ("--- a\n--- b", "single document"),
+    ],
+    ids=["tag", "date", "infinite", "key", "deep", "aliases", "bomb", "itself", "huge", "long number", "two documents"],
+)
+def test_what_is_not_plain_data_is_refused(tmp_path: Any, text: Any, reason: Any) -> None:
+    path = tmp_path / "document.yaml"
+    path.write_text(text)
+    with pytest.raises(Problem) as problem:
+        documents.load(path, NAME)
+    assert reason in problem.value.why
+
+
+def fuzz(*arguments: str) -> dict[str, Any]:
+    argv = [sys.executable, "-m", "tests.unit.fuzz_documents", *arguments]
+    ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+    return dict(json.loads(ended.stdout.splitlines()[-1]))
+
+
+def test_ten_thousand_mutated_documents_run_nothing_that_is_not_listed() -> None:
+    told = fuzz("10000", "1")
+    print(told)
+    assert told["violations"] == []
+    assert told["slowest_s"] < 1
+    assert told["accepted"] > 100, "a fuzzer whose documents are all refused at once looks at nothing"
+    assert told["refused"] > 1000
+
+
+def test_the_fuzzer_notices_when_there_is_no_allow_list() -> None:
+    assert fuzz("600", "1", "--open")["violations"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "just words", "{unbalanced", "title: x"])

@@ -24,10 +24,11 @@ class Nodes:
         self.frozen = set(names)
         self.calls: list[str] = []
 
-    def unpause(self, undo: Any) -> Any:
-        self.calls.append(undo["node"])
-        self.frozen.discard(undo["node"])
-        return f"node {undo['node']} thawed"
+    def unpause(self, entry: Any) -> Any:
+        node = entry.undo["node"]
+        self.calls.append(node)
+        self.frozen.discard(node)
+        return f"node {node} thawed"
 
 
 def test_an_intent_is_on_disk_before_anything_else_happens(ledger: Any) -> None:
@@ -75,7 +76,7 @@ def test_a_database_is_rebuilt_after_its_keys_are_back(ledger: Any) -> None:
     ledger.intend("the database is gone", {"undo": "rebuild-database", "namespace": "data", "name": "postgres"})
 
     def undo(entry: Any) -> str:
-        order.append(entry["undo"])
+        order.append(entry.undo["undo"])
         return "done"
 
     ledger.heal({"restore-object": undo, "rebuild-database": undo})

@@ -42,12 +42,15 @@ PARENT = """
 import pathlib, sys
 from types import SimpleNamespace
 from experiments import runner
+from experiments.interrupts import interruptible
 from experiments.record import Recorder
 here = pathlib.Path(sys.argv[1])
 runner.chaos_program = lambda: here / "chaos"
 runner.environment = lambda cluster, case: {}
 experiment = SimpleNamespace(name="mesh/ejection", path=here / "document.yaml")
-runner._chaos(experiment, None, Recorder(here), None, (here / "lock").open("w").fileno())
+lock = (here / "lock").open("w")
+with interruptible() as interrupts:
+    runner._chaos(experiment, None, runner.Run(Recorder(here), None, lock.fileno(), interrupts))
 """
 
 
