@@ -53,12 +53,8 @@ class Decoy:
     over: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
-        decoy = self
-
-        class Handler(_Handler):
-            of = decoy
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        handler = type("Handler", (_Handler,), {"of": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self

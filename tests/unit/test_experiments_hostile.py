@@ -145,9 +145,14 @@ def home(folder: Path, decoy: Decoy, setup: Setup, *, left: bool) -> dict[str, s
     for name in (".kube/config", "ambient", "second"):
         (folder / name).write_text(kubeconfig(decoy.url("ambient"), {"token": "t"}, CONTEXT, decoy.url("ambient")))
     if left:
-        manifest = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget"}
+        manifest: dict[str, Any] = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget"}
         manifest |= {"metadata": {"name": "app", "namespace": "shop"}}
-        entry = {"op": "intend", "id": "1", "fault": "left behind", "cluster": f"{decoy.url('ours')}|u1"}
+        entry: dict[str, Any] = {
+            "op": "intend",
+            "id": "1",
+            "fault": "left behind",
+            "cluster": f"{decoy.url('ours')}|u1",
+        }
         entry |= {"undo": {"undo": "restore-object", "manifest": manifest}}
         (state / "ledger.ndjson").write_text(json.dumps(entry) + "\n")
     fake(folder / "bin", "docker", "exit 1")
@@ -194,7 +199,8 @@ def seen(tmp_path_factory: Any) -> Iterator[Seen]:
     """Every set-up with every command, at the same time: one that hangs costs no more than the others."""
     folder = tmp_path_factory.mktemp("hostile")
     with a_decoy() as decoy:
-        jobs, homes = [], {}
+        jobs: list[Any] = []
+        homes: dict[str, Any] = {}
         for name, setup in SETUPS.items():
             for command in setup.commands:
                 job = f"{name}: {command}"
