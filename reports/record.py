@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.json import Decoder
 from pydantic import TypeAdapter
 
-from reports.events import Event, parse_event
+from reports.events import Event, Eviction, parse_event
 from reports.journal import Journal
 
 if TYPE_CHECKING:
@@ -230,11 +230,14 @@ def _parsed[T](lines: Sequence[str], file: str, parse: Callable[[str], T], defec
 
 
 def _ordered(events: Sequence[Event], began: float, defects: list[Defect]) -> None:
-    """The clock that everything is judged by only goes forward: from the case's beginning, and within each event."""
+    """The clock that everything is judged by only goes forward: from the case's beginning, and within each event.
+
+    An eviction is stamped when it is asked for and written when it is answered.
+    """
     reached = began
     for event in events:
         lo, hi = getattr(event, "lo", None), getattr(event, "hi", None)
-        if event.t < reached - SLACK_S:
+        if event.t < (began if isinstance(event, Eviction) else reached) - SLACK_S:
             detail = f"{event.kind} stands {reached - event.t:.1f} s before what was written earlier"
         elif lo is not None and hi is not None and lo > hi:
             detail = f"{event.kind} ended {lo - hi:.1f} s before it began"

@@ -46,7 +46,7 @@ def run(
             every_s=1,
             what=f"the end of job {namespace}/{made} of {name}",
         )
-        told = ("logs", f"--selector=job-name={made}", "--all-containers", "--prefix", "--tail=-1")
+        told = ("logs", f"--selector=job-name={made}", "--all-containers", "--prefix", "--tail=-1", "--ignore-errors")
         return Ended("Complete" in conditions, cluster.kubectl("-n", namespace, *told))
     finally:
         cluster.kubectl("-n", namespace, "delete", "job", made, "--ignore-not-found", "--wait=false")

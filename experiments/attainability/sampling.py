@@ -81,7 +81,7 @@ def _expected(question: Question, calls: Mapping[str, Call], tags: tuple[str, ..
 def tells(n: int, percent: float, other: float, false_alarm: float) -> bool:
     """Whether n requests would almost surely not pass for `percent` if the share were `other` percent.
 
-    The judge's own arithmetic (reports/judge/statistics/tracing.py), which may not be imported; a test compares them.
+    The judge's own arithmetic, which may not be imported from here; a test compares the two.
     """
     from scipy.special import bdtr, bdtrik  # scipy.stats, which the judge uses, takes seconds to import
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from experiments.collect import envoy, kubernetes, prometheus, velero
 from experiments.collect.scene import Scene
-from experiments.record import now
+from experiments.record import as_json, now
 
 type Question = Callable[[], Any]
 type Collector = Callable[[Scene], Mapping[str, Question]]
@@ -69,7 +69,7 @@ def _write(scene: Scene, name: str, begun: Mapping[str, float], futures: Mapping
     empty = sorted(question for question, answer in answers.items() if not answer)
     file = f"{FOLDER}/{name}.json"
     ended, told = now(), {"failed": failed, "empty": empty}
-    scene.recorder.write(file, {"begun": begun, "ended": ended, **told, "answers": answers})
+    scene.recorder.write(file, as_json({"begun": begun, "ended": ended, **told, "answers": answers}))
     scene.recorder.event("collected", lo=begun["mono"], hi=ended["mono"], file=file, asked=len(futures), **told)
 
 

@@ -29,6 +29,7 @@ STATS = (
 )
 OF_A_HOST = frozenset({"health_flags", "rq_total", "rq_error", "rq_timeout", "cx_active", "cx_connect_fail", "zone"})
 OF_A_CLUSTER = re.compile(r"outlier::|default_priority::max_")
+SAYS_NOTHING = frozenset({"", "0", "-1", "4294967295"})  # not counted, not known, not limited
 UPSTREAM = re.compile(r"^(outbound|inbound)\|")
 
 
@@ -81,7 +82,7 @@ def clusters(lines: Iterable[str]) -> dict[str, dict[str, str]]:
             continue
         about, _, value = rest.rpartition("::")
         wanted = OF_A_CLUSTER.match(rest) or about.rpartition("::")[2] in OF_A_HOST
-        if wanted and value not in {"0", ""}:
+        if wanted and value not in SAYS_NOTHING:
             found.setdefault(name, {})[about] = value
     return found
 

@@ -86,6 +86,7 @@ def test_another_retention_is_noticed(store: Hands, kept_days: str, gone: set[st
         store.do(REMOVE, what, "**")
 
 
+@pytest.mark.slow
 def test_velero_deletes_an_expired_backup_from_the_store_and_no_other(kind_cluster: Cluster) -> None:
     client = Client(kind_cluster)
     lives = {"expired": f"{LIVES_S}s", "unexpired": "1h"}

@@ -1,7 +1,7 @@
 """The plan at work: in doubt it says nothing, it reads only what is asked for, and a run in vain is not made."""
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 
 from deploy.cluster import Cluster
 from deploy.errors import Problem
-from experiments import __main__, account, catalogue, documents, guard, plan, runner, undo, weaken
+from experiments import __main__, account, baseline, catalogue, documents, guard, plan, runner, undo, weaken
 from experiments.attainability import live, registry
 from experiments.attainability.model import Target, Unread
 from experiments.record import Recorder, read_lines
@@ -123,12 +123,15 @@ def run(monkeypatch: Any, tmp_path: Any) -> Any:
         yield
 
     monkeypatch.setenv(account.OWN_RIGHTS, "1")
-    monkeypatch.setattr(undo, "heal", lambda *_: [])
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(undo, "heal", lambda *_, **__: [])
     monkeypatch.setattr(guard, "pin", lambda _: "")
     monkeypatch.setattr(guard, "permit", lambda _: None)
     monkeypatch.setattr(weaken, "weakened", weakened)
     monkeypatch.setattr(runner, "_chaos", lambda *_: done.append("injected"))
-    monkeypatch.setattr(runner, "_left_behind", lambda *_: None)
+    monkeypatch.setattr(runner, "write_environment", lambda *_: None)
+    for module, name in ((baseline, "kept"), (runner, "collected")):
+        monkeypatch.setattr(module, name, lambda *_: nullcontext())
 
     def run(objects: Any, name: str = NAME, control: str | None = None) -> Any:
         monkeypatch.setattr(live, "settings", lambda _: done.append("read") or settings(objects))  # type: ignore[func-returns-value]

@@ -101,6 +101,7 @@ def test_of_clusters_what_decides_is_kept() -> None:
     app = "outbound|8080||app.shop.svc.cluster.local"
     lines = [
         f"{app}::default_priority::max_connections::100",
+        f"{app}::default_priority::max_retries::4294967295",
         f"{app}::10.244.1.7:8080::health_flags::/failed_outlier_check",
         f"{app}::10.244.1.7:8080::rq_error::12",
         f"{app}::10.244.1.7:8080::rq_timeout::0",

@@ -2,24 +2,34 @@
 
 import json
 import subprocess
+from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from deploy import stack
-from experiments import catalogue, dispatch, environment, gate, undo
+from experiments import baseline, catalogue, dispatch, environment, gate, undo
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 @pytest.fixture
 def run(tmp_path: Any, monkeypatch: Any) -> Any:
     """Runs the gate over cases that are recorded in no time; returns its exit code and what was begun."""
     begun: list[Any] = []
+    kept = ExitStack()
     monkeypatch.setattr(stack, "up", lambda **_: SimpleNamespace(name="c"))
     monkeypatch.setattr(undo, "heal", lambda *_, **__: [])
     monkeypatch.setattr(environment, "write", lambda *_: None)
+    monkeypatch.setattr(baseline, "kept", lambda *_: kept)
 
-    def act(*, verdict: int = 0, codes: Any = None, tests: int = 0, recorded: bool = True) -> Any:
+    def act(*, verdict: int = 0, codes: Any = None, tests: int = 0, recorded: bool = True, difference: str = "") -> Any:
+        if difference:
+            kept.callback(_raise, baseline.NotAsBefore(difference))
+
         def record(jobs: Any, *_: Any) -> Any:
             begun.extend(jobs)
             for job in jobs if recorded else ():
@@ -52,6 +62,7 @@ def run(tmp_path: Any, monkeypatch: Any) -> Any:
         ({"tests": 1}, 2),
         ({"verdict": 1, "tests": 1}, 1),
         ({"recorded": False}, 69),
+        ({"difference": "a taint is left"}, 2),
     ],
     ids=[
         "all is well",
@@ -62,6 +73,7 @@ def run(tmp_path: Any, monkeypatch: Any) -> Any:
         "pytest disagrees",
         "worst",
         "nothing",
+        "something is left",
     ],
 )
 def test_the_exit_code_is_the_judge_s_unless_something_broke_unseen(run: Any, told: Any, code: Any) -> None:

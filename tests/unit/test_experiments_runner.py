@@ -118,7 +118,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> list[str]:
 
         return block
 
-    def heal(_: str) -> list[str]:
+    def heal(_: str, **_how: Any) -> list[str]:
         happened.append("heal")
         return ["callers: 1 caller(s) ended"]
 
@@ -132,6 +132,8 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> list[str]:
         (guard, "pin", lambda _: ""),
         (guard, "permit", lambda _: None),
         (undo, "heal", heal),
+        (undo, "heal_own", heal),
+        (Ledger, "own", lambda ledger: ledger.open()),
         (runner, "write_environment", lambda *_: happened.append("environment")),
         (baseline, "kept", around("baseline")),
         (weaken, "weakened", around("weakened")),

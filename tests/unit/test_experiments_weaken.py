@@ -24,6 +24,7 @@ RULE = {"apiVersion": "x/v1", "kind": "Rule", "metadata": {"name": "app", "names
 GUARDED = {**RULE, "spec": {"detection": {"after": 3}, "hosts": ["app"]}}
 CONTROL = """
 why: without detection nobody is ejected
+disturbs: [shop/app]
 changes:
   - {apiVersion: x/v1, kind: Rule, namespace: shop, name: app, %s}
 """

@@ -15,7 +15,7 @@ FIX = "maxEjectionPercent: at least 12"
 
 def told(target: str = "mesh.ejection", **changes: Any) -> dict[str, Any]:
     return {
-        "t": T0 - 20,
+        "t": T0 - 11,
         "kind": "attainability",
         "target": target,
         "attainable": False,

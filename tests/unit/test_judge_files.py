@@ -11,7 +11,7 @@ from reports.judge import judge_case
 from reports.model import Outcome
 from reports.record import read_case
 from reports.targets import load_targets
-from tests.unit.records import T0, ejection_case
+from tests.unit.records import T0, ejection_case, pdb_case
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,6 +86,17 @@ def test_threads_may_swap_events_by_less_than_a_second(tmp_path: Path) -> None:
     folder = ejection_case().write(tmp_path)
     append(folder, t=T0 + 89.3, kind="note", text="x")
     assert judged(folder).outcome is Outcome.PASSED
+
+
+def test_an_eviction_may_be_written_long_after_it_was_asked_for(tmp_path: Path) -> None:
+    folder = pdb_case().write(tmp_path)
+    lines = (folder / "events.ndjson").read_text().splitlines(keepends=True)
+    late = next(line for line in lines if '"eviction"' in line)
+    lines.remove(late)
+    (folder / "events.ndjson").write_text("".join([*lines, late]))
+    assert judged(folder).outcome is Outcome.PASSED
+    append(folder, **json.loads(late) | {"t": T0 - 20})
+    assert "went backwards" in judged(folder).reason
 
 
 def test_events_of_an_earlier_attempt_prove_nothing(tmp_path: Path) -> None:

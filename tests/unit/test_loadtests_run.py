@@ -91,7 +91,9 @@ def test_a_host_caller_that_is_stopped_early_leaves_a_whole_file(shop: str, tmp_
     seen = samples.read(tmp_path / "s")
     assert seen.complete
     assert len(seen.samples) == seen.sent
-    assert 0 <= (seen.planned or 0) - len(seen.samples) <= 3
+    # What is missing came due last: a starved machine is late, and loses nothing in between.
+    assert [sample.i for sample in seen.samples] == list(range(len(seen.samples)))
+    assert (seen.planned or 0) >= len(seen.samples)
     assert samples.success_ratio(seen.samples) == 1
     caller.stop()  # twice is once
 
