@@ -28,6 +28,7 @@ IDENTITY_S = 6.0
 # Answers that say that it is us who are wrong, and what to do about it.
 REFUSALS = {
     302: "a login page or another server is at that address, mend it in the kubeconfig",
+    307: "a login page or another server is at that address, mend it in the kubeconfig",
     401: "the credentials are not, or no longer, valid: make up, or write new ones into the kubeconfig",
     403: "the credentials may not even read namespace kube-system, use others in the kubeconfig",
     404: "no Kubernetes API server is at that address, mend it in the kubeconfig",

@@ -14,6 +14,7 @@ from experiments.record import case_name
 DOCUMENTS = ROOT / "experiments"
 TARGETS = ROOT / "tests" / "targets.toml"
 CONTROLS = ROOT / "tests" / "controls"
+TESTS = ROOT / "tests"
 SETTINGS = DOCUMENTS / "settings.yaml"
 
 
@@ -35,6 +36,8 @@ class Experiment:
 
     def control_file(self, control: str) -> Path:
         """Returns the file that says which protection a negative control takes away."""
+        if self.path.is_relative_to(TESTS):
+            return self.path.with_name(f"{self.path.stem}~{control}.yaml")
         return CONTROLS / f"{case_name(self.name, control)}.yaml"
 
     def targets_under(self, control: str | None) -> tuple[str, ...]:
@@ -50,10 +53,17 @@ def names() -> list[str]:
 def find(name: str) -> Experiment:
     """Returns an experiment by its name.
 
+    A document below tests/ is found by its path from the checkout, with its controls beside it; it promises nothing and
+    is in no list.
+
     Raises:
         Usage: there is no such document; names those there are.
     """
     name = name.removeprefix("experiments/").removesuffix(".yaml")
+    path = (ROOT / f"{name}.yaml").resolve()
+    if path.is_relative_to(TESTS) and path.is_file():
+        beside = path.parent.glob(f"{path.stem}~*.yaml")
+        return Experiment(name, path, (), {control.stem.partition("~")[2]: () for control in beside})
     if name not in names():
         raise Usage(f"there is no experiment {name!r}", fix=f"one of: {', '.join(names())}")
     targets = targets_of(name)

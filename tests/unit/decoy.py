@@ -130,14 +130,18 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/version":
             return {"major": "1", "minor": "34", "gitVersion": "v1.34.0"}
         if path == "/api":
-            return {"versions": ["v1"]}
+            return {"kind": "APIVersions", "versions": ["v1"]}
         if path == "/apis":
             versions = [key.removeprefix("/apis/") for key in KINDS if key.startswith("/apis/")]
             groups = {version.split("/")[0]: {"groupVersion": version, "version": "v1"} for version in versions}
-            return {"groups": [{"name": g, "versions": [v], "preferredVersion": v} for g, v in groups.items()]}
+            return {
+                "kind": "APIGroupList",
+                "groups": [{"name": g, "versions": [v], "preferredVersion": v} for g, v in groups.items()],
+            }
         if path in KINDS:
             verbs = ["get", "list", "create", "update", "patch", "delete"]
             return {
+                "kind": "APIResourceList",
                 "groupVersion": path.removeprefix("/apis/").removeprefix("/api/"),
                 "resources": [
                     {"name": plural, "kind": kind, "singularName": "", "namespaced": True, "verbs": verbs}

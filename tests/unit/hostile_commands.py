@@ -27,7 +27,7 @@ from experiments.ledger import Ledger
 from experiments.record import Recorder
 from experiments.traffic import Traffic
 
-HANGS_S = 40
+HANGS_S = 300
 
 
 def unguarded() -> None:
@@ -69,8 +69,8 @@ def act(module: str, function: str, arguments: dict[str, Any]) -> int:
 
 def take_away(control: str) -> int:
     """Takes a protection away for no time at all."""
-    cluster = Cluster.connect()
     try:
+        cluster = Cluster.connect()
         with weaken.weakened(cluster, Path(control), Recorder(Path(os.environ["HOME"]) / "weaken")):
             return 0
     except Problem as problem:

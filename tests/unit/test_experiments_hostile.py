@@ -147,12 +147,7 @@ def home(folder: Path, decoy: Decoy, setup: Setup, *, left: bool) -> dict[str, s
     if left:
         manifest: dict[str, Any] = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget"}
         manifest |= {"metadata": {"name": "app", "namespace": "shop"}}
-        entry: dict[str, Any] = {
-            "op": "intend",
-            "id": "1",
-            "fault": "left behind",
-            "cluster": f"{decoy.url('ours')}|u1",
-        }
+        entry: dict[str, Any] = {"op": "intend", "id": "1", "fault": "left behind", "on": f"{decoy.url('ours')}|u1"}
         entry |= {"undo": {"undo": "restore-object", "manifest": manifest}}
         (state / "ledger.ndjson").write_text(json.dumps(entry) + "\n")
     fake(folder / "bin", "docker", "exit 1")
@@ -173,7 +168,7 @@ def do(folder: Path, jobs: list[dict[str, Any]]) -> dict[str, Any]:
     (folder / "said").mkdir()
     argv = [sys.executable, "-m", "tests.unit.hostile_commands", str(folder / "said")]
     ended = subprocess.run(
-        argv, input=json.dumps(jobs), cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, timeout=120
+        argv, input=json.dumps(jobs), cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, timeout=600
     )
     return dict(json.loads(ended.stdout))
 
