@@ -104,7 +104,12 @@ def _blind(record: CaseRecord) -> Iterator[str]:
     if journal is not None:
         before = journal.steady_states.before
         if before is None or before.steady_state_met is not True or not journal.run:
-            yield "the steady state did not hold"
+            missed = (
+                [f"{probe.name} gave {probe.output}" for probe in before.probes if not probe.tolerance_met]
+                if before
+                else []
+            )
+            yield f"the steady state did not hold{': ' if missed else ''}{', '.join(missed)}"
         yield from (f"{activity.name} did not succeed" for activity in journal.run if activity.status != "succeeded")
     if record.of(FaultStarted):
         yield "a fault was injected"

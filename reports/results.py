@@ -145,8 +145,9 @@ def conclude(promises: Sequence[Verdict], controls: Sequence[ControlResult], bas
         killed = sum(control.result is Control.KILLED for control in controls)
         parts.append(f"{killed} of {len(controls)} negative controls noticed")
     if baselines:
-        calm = all(each.calm is Calm.QUIET for each in baselines)
-        parts.append(f"{'' if calm else 'not '}quiet when nothing was broken")
+        calm = {each.calm for each in baselines}
+        word = "not quiet" if Calm.NOT_QUIET in calm else "quiet" if calm == {Calm.QUIET} else "not shown to be quiet"
+        parts.append(f"{word} when nothing was broken")
     return "; ".join(parts) + "."
 
 

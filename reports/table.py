@@ -42,7 +42,7 @@ def print_table(results: Results, console: Console | None = None) -> None:
 
 
 def _parts(results: Results, *, wide: bool) -> list[Table | Text]:
-    parts: list[Table | Text] = [_targets(results, wide=wide)]
+    parts: list[Table | Text] = [_targets(results, wide=wide)] if results.verdicts else [Text(f"Run {results.run}")]
     for wrong in complaints(results):
         parts += _complaint(wrong, results.run)
     if results.controls:

@@ -37,10 +37,10 @@ def quiet(alert: str, within_s: float) -> bool:
     return True
 
 
-def all_quiet(alerts: list[str], within_s: float) -> bool:
-    """Says whether each of several alerts is quiet, waiting up to `within_s` in all."""
+def loud(alerts: list[str], within_s: float) -> str:
+    """Returns which of several alerts are not quiet, "none" when all are, waiting up to `within_s` in all."""
     end = time.monotonic() + within_s
-    return all(quiet(alert, max(1.0, end - time.monotonic())) for alert in alerts)
+    return ", ".join(alert for alert in alerts if not quiet(alert, max(1.0, end - time.monotonic()))) or "none"
 
 
 def receiver_alive(within_s: float) -> bool:

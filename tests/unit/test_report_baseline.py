@@ -11,7 +11,7 @@ from reports.model import Outcome
 from reports.record import read_case
 from reports.results import judge_run
 from reports.targets import load_targets
-from tests.unit.records import ejection, fault, journal, pdb_case, samples
+from tests.unit.records import activity, ejection, fault, journal, pdb_case, samples
 from tests.unit.records_alerting import alert
 from tests.unit.runs import idle_case, idle_events
 
@@ -90,6 +90,16 @@ def test_an_idle_case_has_no_verdict(tmp_path: Path) -> None:
     assert results.verdicts == ()
     assert (results.outcome, results.exit_code) == (Outcome.PASSED, 0)
     assert results.conclusion == "no promise was judged; quiet when nothing was broken."
+
+
+def test_a_loud_alert_from_earlier_is_named(tmp_path: Path) -> None:
+    probe = {**activity("loud-alerts", "probe", "ZoneUnavailable"), "tolerance_met": False}
+    missed = {"before": {"steady_state_met": False, "probes": [probe]}}
+    idle_case(journal=journal(steady_states=missed, run=[])).write(tmp_path)
+    results, _ = judge_run(tmp_path, load_targets())
+    assert "did not hold: loud-alerts gave ZoneUnavailable" in results.baselines[0].reason
+    assert results.conclusion == "no promise was judged; not shown to be quiet when nothing was broken."
+    assert results.exit_code == 2
 
 
 @pytest.mark.parametrize(("more", "exit_code"), [((), 0), ((ejection("c", 20),), 2)])
