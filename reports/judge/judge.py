@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from reports.record import CaseRecord
     from reports.targets import Targets
 
+_OUR_BUG = "report it with the case's folder: no record may do that"
+
 __all__ = ["compose", "decide", "judge_case", "margin", "statistics"]
 
 
@@ -63,7 +65,9 @@ def _verdict(record: CaseRecord, target_id: str, targets: Targets) -> Verdict:
     except Inconclusive as reason:
         return _stopped(record, target, (Finding(Outcome.INCONCLUSIVE, reason.reason, reason.fix),))
     except Exception as bug:  # noqa: BLE001 - a judge that crashes must never look like a pass, nor hide other verdicts
-        return _stopped(record, target, (Finding(Outcome.ERROR, f"the judge failed: {type(bug).__name__}: {bug}"),))
+        return _stopped(
+            record, target, (Finding(Outcome.ERROR, f"the judge failed: {type(bug).__name__}: {bug}", _OUR_BUG),)
+        )
 
 
 def _stopped(record: CaseRecord, target: Target[Parameters], found: Sequence[Finding]) -> Verdict:

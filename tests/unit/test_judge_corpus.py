@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from reports.judge import judge_case, preconditions
 from reports.judge.registry import STATISTICS
@@ -112,3 +113,21 @@ def test_a_kept_case_is_judged_like_the_one_that_ran(tmp_path: Path, monkeypatch
     assert bases.base.__wrapped__("real.mtls") == base("mesh.mtls")
     assert "real.mtls" in bases.names()
     assert __main__.main(["keep", str(tmp_path)]) == 64
+
+
+FULL = yaml.safe_load((entries.ENTRIES.parent / "verdicts.yaml").read_text())
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_what_is_said_of_a_good_record_in_full(name: str, tmp_path: Path) -> None:
+    record = Entry(name="full", base=name, kind="good", expect={}).record(tmp_path)
+    for verdict in judge_case(record, load_targets()):
+        assert verdict.measured is not None
+        said = {
+            "reason": verdict.reason,
+            "margin": verdict.margin,
+            "evidence": list(verdict.evidence),
+            "extra": verdict.extra,
+            "measured": [round(verdict.measured.lo, 3), round(verdict.measured.hi, 3)],
+        }
+        assert said == FULL[name][verdict.target]
