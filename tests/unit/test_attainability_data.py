@@ -147,7 +147,7 @@ def load(duration_s: float) -> dict[str, Any]:
     inside = {
         f"orders-{name}": {"url": f"{APP}/orders", "zone": name, "rate_hz": 1, "method": "POST"} for name in names[1:]
     }
-    browse = dict.fromkeys(names, "/browse")
+    browse = dict.fromkeys(names, f"{APP}/browse") | {"gateway": "/browse"}
     return {"rate_hz": 5, "duration_s": duration_s, "callers": {**browse, **orders, **inside}}
 
 

@@ -249,6 +249,7 @@ def test_what_another_case_that_begins_meanwhile_disturbs_is_no_difference(
         looks += 1
         if looks == (1 if during == "before" else 2):
             others.enter_context(running.begun(CLUSTER.name, "tracing.sampling", NOBODY))
+            monkeypatch.setenv(running.RUN, "this one")  # `begun` makes it this process' own
             world["DestinationRule"].clear()
         return {"w1": {}}
 

@@ -13,6 +13,7 @@ from experiments.collect import envoy, kubernetes, prometheus, velero
 from experiments.collect.scene import Scene
 from experiments.documents import Document
 from experiments.record import Recorder, read_lines
+from experiments.traffic import Plan
 from reports.events import parse_event
 from reports.record import is_case, read_case
 from reports.surroundings import Collected
@@ -156,8 +157,9 @@ def test_each_area_has_its_queries_and_those_of_all(tmp_path: Path) -> None:
 
 
 def test_a_documents_callers_and_tiers_are_what_is_collected_about(tmp_path: Path) -> None:
-    callers = {"gateway": "/", "us-east-1a": "http://app.shop.svc.cluster.local:8080/", "b": {"url": "/", "zone": "z"}}
-    traffic = {"rate_hz": 1, "duration_s": 1, "callers": callers}
+    inside = "http://app.shop.svc.cluster.local:8080/"
+    callers = {"gateway": "/", "us-east-1a": inside, "b": {"url": inside, "zone": "z"}}
+    traffic = Plan.model_validate({"rate_hz": 1, "duration_s": 1, "callers": callers})
     configuration = SimpleNamespace(experiment="mesh/ejection", watch={"shop": ["app"]}, traffic=traffic)
     document = Document.model_construct(configuration=configuration)
     found = runner._scene(document, SimpleNamespace(), Recorder(tmp_path))  # type: ignore[arg-type]
