@@ -13,11 +13,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Self
+from urllib.parse import unquote_plus
 
+# What a program that changes something has in its command line; others only look.
+CHANGING = ('"method": "POST"', "rm -rf", "setsid", "kill")
 REVIEW = "selfsubjectaccessreviews"  # a question, although it is asked with POST
 KINDS = {
-    "/api/v1": {"Pod": "pods", "ConfigMap": "configmaps", "Namespace": "namespaces"},
-    "/apis/apps/v1": {"Deployment": "deployments", "StatefulSet": "statefulsets"},
+    "/api/v1": {
+        "Pod": "pods",
+        "ConfigMap": "configmaps",
+        "Namespace": "namespaces",
+        "Node": "nodes",
+        "PersistentVolume": "persistentvolumes",
+        "PersistentVolumeClaim": "persistentvolumeclaims",
+    },
+    "/apis/apps/v1": {
+        "Deployment": "deployments",
+        "StatefulSet": "statefulsets",
+        "ControllerRevision": "controllerrevisions",
+    },
     "/apis/policy/v1": {"PodDisruptionBudget": "poddisruptionbudgets"},
     "/apis/networking.istio.io/v1": {"DestinationRule": "destinationrules"},
     "/apis/velero.io/v1": {"Backup": "backups", "Restore": "restores", "Schedule": "schedules"},
@@ -60,6 +74,7 @@ class Decoy:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign] - who asked is gone
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
@@ -73,13 +88,16 @@ class Decoy:
         return f"http://{host}:{self._server.server_port}" + (f"/{persona}" if persona else "")
 
     def changes(self, persona: str) -> list[str]:
-        """Returns the requests to a persona that would have changed something; to run a program in a pod is one."""
+        """Returns the requests to a persona that would have changed something; to run a program in a pod may be one."""
         return [
             f"{method} {path}"
             for name, method, path in self.requests
-            if name == persona and (method not in {"GET", "HEAD", "OPTIONS"} or "/exec?" in path)
-            if REVIEW not in path
+            if name == persona and REVIEW not in path and (method not in {"GET", "HEAD", "OPTIONS"} or _changing(path))
         ]
+
+    def programs(self, persona: str) -> list[str]:
+        """Returns the requests to a persona that would have run a program in a pod."""
+        return [path for name, _, path in self.requests if name == persona and "/exec?" in path]
 
     def asked(self) -> Counter[str]:
         """Returns how often each persona was asked for anything."""
@@ -160,10 +178,15 @@ class _Handler(BaseHTTPRequestHandler):
         *before, last = path.split("/")
         if last in plurals:
             prefix, kind = plurals[last]
-            items = [_object(prefix, kind, before[-1], f"app-{number}") for number in range(9)]
+            items = [_object(prefix, kind, before[-1], "app" + (f"-{number}" if number else "")) for number in range(9)]
             return {"kind": f"{kind}List", "apiVersion": _version(prefix), "metadata": {}, "items": items}
         prefix, kind = plurals.get(before[-1], ("/api/v1", "Pod"))
         return _object(prefix, kind, before[-2] if len(before) > 2 else "", last)
+
+
+def _changing(path: str) -> bool:
+    """Says whether a request runs a program that changes something."""
+    return "/exec?" in path and any(word in unquote_plus(path) for word in CHANGING)
 
 
 def _version(prefix: str) -> str:
@@ -171,15 +194,37 @@ def _version(prefix: str) -> str:
 
 
 def _object(prefix: str, kind: str, namespace: str, name: str) -> dict[str, Any]:
-    labels = {"app": "app", "role": "primary"}
-    meta = {"name": name, "namespace": namespace, "uid": f"uid-{name}", "labels": labels, "resourceVersion": "1"}
+    labels = {"app": "app", "role": "primary", "topology.kubernetes.io/zone": "us-east-1b"}
+    meta: dict[str, Any] = {
+        "name": name,
+        "namespace": namespace,
+        "uid": f"uid-{name}",
+        "labels": labels,
+        "resourceVersion": "1",
+    }
+    meta["creationTimestamp"] = "2026-01-01T00:00:00Z"
     found: dict[str, Any] = {
         "apiVersion": _version(prefix),
         "kind": kind,
         "metadata": meta,
-        "spec": {"selector": {"matchLabels": labels}, "template": {"ttl": "1h"}},
-        "status": {"phase": "Running"},
+        "spec": {"replicas": 9, "selector": {"matchLabels": labels}, "template": {"ttl": "1h"}},
+        "status": {
+            "phase": "Running",
+            "replicas": 9,
+            "currentHealthy": 9,
+            "desiredHealthy": 6,
+            "disruptionsAllowed": 3,
+            "expectedPods": 9,
+        },
     }
+    if kind == "StatefulSet":
+        found["status"]["updateRevision"] = "r1"
+    if kind == "ControllerRevision":
+        found |= {"revision": 1, "data": {}}
+    if kind == "PersistentVolumeClaim":
+        found["spec"] = {"volumeName": "pv"}
+    if kind == "PersistentVolume":
+        found["spec"] = {"local": {"path": "/nowhere"}, "claimRef": {"name": name, "uid": f"uid-{name}"}}
     if kind == "Pod":
         container = {"name": "app", "image": "x", "ports": [{"containerPort": 8080}]}
         found["spec"] = {"nodeName": "decoy-worker", "containers": [container]}

@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from kubernetes.client import AppsV1Api, AuthorizationV1Api, CoreV1Api, PolicyV1Api  # noqa: F401 - see above
@@ -50,7 +51,7 @@ def act(module: str, function: str, arguments: dict[str, Any]) -> int:
     traffic = Traffic(cluster, recorder, None, Ledger.of(cluster.name))
     running = session.Session(cluster, recorder, {"shop": ["app"], "data": ["app"]}, traffic)
     session._running.append(running)
-    anything: Any = None
+    anything: Any = SimpleNamespace(name="anything")
     destruction._lost.append(
         destruction.Loss(Database(cluster, "data", "app"), "1", anything, anything, anything, anything)
     )

@@ -224,7 +224,8 @@ def test_it_is_over_soon(seen: Seen, job: str) -> None:
 
 
 def test_no_cluster_was_changed(seen: Seen) -> None:
-    assert {name: seen.decoy.changes(name) for name in seen.decoy.personas if seen.decoy.changes(name)} == {}
+    assert {name: changes for name in seen.decoy.personas if (changes := seen.decoy.changes(name))} == {}
+    assert {name: programs for name in seen.decoy.personas if (programs := seen.decoy.programs(name))} == {}
     asked = seen.decoy.asked()
     assert [name for name in seen.decoy.personas if name != "ambient" and not asked[name]] == []
 
@@ -250,15 +251,15 @@ def test_the_command_itself_refuses_too(tmp_path: Any) -> None:
 
 def actions() -> list[tuple[str, str, dict[str, Any]]]:
     """Every action of every document, with arguments that do not make it wait."""
-    found = {}
+    found: dict[tuple[str, str], dict[str, Any]] = {}
     for name in catalogue.names():
         for activity in documents.load(catalogue.find(name).path, name).activities():
-            if activity.type == "action":
-                arguments = {
-                    key: 1 if documents.BOUNDS.fullmatch(key) else value
-                    for key, value in activity.provider.arguments.items()
-                }
-                found[activity.provider.module, activity.provider.func] = arguments
+            if activity.type == "action" and activity.provider.func != "watch_ejections":  # it only watches, and waits
+                short = {key: 1 for key in activity.provider.arguments if documents.BOUNDS.fullmatch(key)}
+                arguments = activity.provider.arguments | short
+                if "zone" in arguments:
+                    arguments["zone"] = "us-east-1b"
+                found.setdefault((activity.provider.module, activity.provider.func), arguments)
     return [(module, func, arguments) for (module, func), arguments in found.items()]
 
 
@@ -276,7 +277,9 @@ def test_no_action_changes_a_cluster_that_is_not_ours(tmp_path: Any) -> None:
         results = act(tmp_path, decoy, unguarded=False)
         assert decoy.changes("foreign") == []
         refused = [name for name, result in results.items() if "was not made by this suite" in result["said"]]
-    assert len(refused) >= 6, results
+    frozen = [call for folder in tmp_path.glob("*/bin") for call in calls(folder, "docker") if call.startswith("pause")]
+    assert frozen == []
+    assert len(refused) >= 8, results
 
 
 def test_without_the_guard_the_decoy_is_changed(tmp_path: Any) -> None:
@@ -291,5 +294,13 @@ def test_without_the_guard_the_decoy_is_changed(tmp_path: Any) -> None:
         (tmp_path / "again").mkdir()
         do(tmp_path / "again", jobs)
         by_commands = decoy.changes("foreign")
-    assert len({change.split("?")[0] for change in by_actions}) >= 5, by_actions
+    verbs = {change.split("?")[0] for change in by_actions}
+    assert verbs >= {
+        "POST /api/v1/namespaces/shop/pods/app/eviction",
+        "POST /apis/velero.io/v1/namespaces/velero/backups",
+        "POST /apis/velero.io/v1/namespaces/velero/restores",
+        "DELETE /apis/apps/v1/namespaces/data/statefulsets/app",
+        "GET /api/v1/namespaces/chaos/pods/app/exec",
+    }
+    assert [folder for folder in tmp_path.glob("*/bin") if "pause app" in calls(folder, "docker")]
     assert {change.split(" ")[0] for change in by_commands} >= {"DELETE", "PUT"}, by_commands
