@@ -135,13 +135,8 @@ def test_the_traces_are_recorded_with_how_they_were_looked_for(store: str, monke
 
 def test_a_caller_that_is_a_url_calls_from_where_its_name_says() -> None:
     order = {"url": "/orders", "method": "POST", "body": {"item": "tea"}}
-    plan = Plan.model_validate(
-        {
-            "rate_hz": 1,
-            "duration_s": 1,
-            "callers": {"gateway": "/", "us-east-1a": "http://app.shop.svc.cluster.local/", "orders": order},
-        }
-    )
+    callers = {"gateway": "/", "us-east-1a": "http://app.shop.svc.cluster.local/", "orders": order}
+    plan = Plan.model_validate({"rate_hz": 1, "duration_s": 1, "callers": callers})
     assert {name: call.zone for name, call in plan.callers.items()} == {
         "gateway": None,
         "us-east-1a": "us-east-1a",
