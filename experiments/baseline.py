@@ -60,6 +60,8 @@ KINDS = {
     "Secret": "api/v1/secrets",
 }
 NODES = "api/v1/nodes"
+# ConfigMaps with public certificates, renewed by who puts them there.
+IN_EVERY_NAMESPACE = frozenset({"kube-root-ca.crt", "istio-ca-root-cert", "istio-ca-crl"})
 DIGESTED = frozenset({"ConfigMap", "Secret"})
 FIX = "python -m experiments heal, then python -m deploy up; undo by hand what neither mends"
 
@@ -147,7 +149,7 @@ def take(cluster: Cluster) -> Facts:
             facts |= {f"{section} on node {node}": lines for section, lines in state.items()}
         objects = {kind: future.result() or [] for kind, future in kinds.items()}
     autoscaled = _autoscaled(objects["HorizontalPodAutoscaler"])
-    leaving = frozenset(each["metadata"]["name"] for each in objects["Namespace"] if _leaves(each))
+    leaving = frozenset(each["metadata"]["name"] for each in objects["Namespace"] if _is_leaving(each))
     for kind, items in objects.items():
         facts |= {f"{kind} {where(item)}": object_facts(kind, item, autoscaled) for item in _declared(items, leaving)}
     return facts | {f"open fault {entry.id}": [entry.fault] for entry in Ledger.of(cluster.name).open()}
@@ -177,18 +179,20 @@ def object_facts(kind: str, item: Object, autoscaled: frozenset[str] = frozenset
 
 
 def _declared(items: list[Object], leaving: frozenset[str]) -> Iterator[Object]:
-    """Yields the objects that somebody declared; what belongs to another object comes and goes with that.
+    """Yields the objects that somebody declared, and that are not on their way out, by themselves or with a namespace.
 
-    So Jobs of CronJobs, pods of workloads and what operators make for their own objects are no difference, nor is what
-    goes with its namespace (one of `leaving`): a test that went before may have deleted that.
+    What belongs to another object comes and goes with that: Jobs of CronJobs, pods of workloads, what operators make.
+    So does what controllers put into each namespace.
     """
     for item in items:
-        owned = item["metadata"].get("ownerReferences")
-        if not owned and not _leaves(item) and item["metadata"].get("namespace") not in leaving:
+        meta = item["metadata"]
+        if meta.get("ownerReferences") or _is_leaving(item) or meta.get("namespace") in leaving:
+            continue
+        if meta["name"] not in IN_EVERY_NAMESPACE:
             yield item
 
 
-def _leaves(item: Object) -> bool:
+def _is_leaving(item: Object) -> bool:
     return bool(item["metadata"].get("deletionTimestamp"))
 
 

@@ -33,12 +33,18 @@ AFTER: dict[str, Collector] = {
 
 @contextmanager
 def collected(scene: Scene) -> Iterator[None]:
-    """Collects before the block and after it, however that ends."""
-    collect(scene, "before", BEFORE)
-    try:
-        yield
-    finally:
-        collect(scene, "after", AFTER)
+    """Collects while the block begins, and after it, however that ends.
+
+    Chaos Toolkit takes seconds to start, and the steady state is looked at before anything is injected: nothing waits
+    for the first look, whose own begin and end are recorded.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        first = beside.submit(collect, scene, "before", BEFORE)
+        try:
+            yield
+        finally:
+            first.result()
+            collect(scene, "after", AFTER)
 
 
 def collect(scene: Scene, when: str, collectors: Mapping[str, Collector]) -> None:

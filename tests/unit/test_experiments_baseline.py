@@ -155,13 +155,28 @@ CHURN: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
+def test_a_namespace_that_is_on_its_way_out_may_take_its_objects_along(world: dict[str, Any]) -> None:
+    world["Namespace"] = [leaving("Namespace", None, "scratch")]
+    world["Pod"] = [item("Pod", "scratch", "keeper", spec={})]
+    before = baseline.take(CLUSTER)
+    del world["Namespace"], world["Pod"]
+    assert baseline.differences(before, baseline.take(CLUSTER)) == []
+
+
+def test_a_namespace_that_is_left_is_noticed_without_what_each_namespace_gets(world: dict[str, Any]) -> None:
+    before = baseline.take(CLUSTER)
+    world["Namespace"] = [item("Namespace", None, "scratch", spec={})]
+    world["ConfigMap"] += [item("ConfigMap", "scratch", name) for name in ("kube-root-ca.crt", "istio-ca-root-cert")]
+    assert baseline.differences(before, baseline.take(CLUSTER)) == ["Namespace scratch is new"]
+
+
 def owned(kind: str, namespace: str, name: str) -> dict[str, Any]:
     made = item(kind, namespace, name, spec={})
     made["metadata"]["ownerReferences"] = [{"kind": "CronJob", "name": "redis"}]
     return made
 
 
-def leaving(kind: str, namespace: str, name: str) -> dict[str, Any]:
+def leaving(kind: str, namespace: str | None, name: str) -> dict[str, Any]:
     made = item(kind, namespace, name, spec={})
     made["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:01Z"
     return made
