@@ -78,7 +78,7 @@ def kept(cluster: Cluster, recorder: Recorder) -> Iterator[None]:
     Raises:
         NotAsBefore: there are some. While something else is being raised they are added to that as a note.
     """
-    before = None if _beside(cluster) else take(cluster)
+    before = _undisturbed(cluster)
     try:
         yield
     except BaseException as error:
@@ -94,14 +94,25 @@ def _beside(cluster: Cluster) -> list[str]:
     return sorted(case.name for case in running.cases(cluster.name) if case.run != running.this())
 
 
-def _left(cluster: Cluster, recorder: Recorder, before: Facts | None) -> NotAsBefore | None:
-    if before is None or _beside(cluster):
-        recorder.note("not compared with what the cluster was before: other cases ran beside this one")
+def _undisturbed(cluster: Cluster) -> Facts | None:
+    """Returns a snapshot; None if another case runs, or began while it was taken."""
+    if _beside(cluster):
         return None
+    facts = take(cluster)
+    return None if _beside(cluster) else facts
+
+
+def _left(cluster: Cluster, recorder: Recorder, before: Facts | None) -> NotAsBefore | None:
+    def compared() -> list[str] | None:
+        if before is None:
+            return None
+        after = _undisturbed(cluster)
+        return None if after is None else differences(before, after)
+
     begun = now()["mono"]
     try:
         found = eventually(
-            lambda: differences(before, take(cluster)),
+            compared,
             lambda left: not left,
             within_s=SETTLE_S,
             every_s=3,
@@ -109,6 +120,9 @@ def _left(cluster: Cluster, recorder: Recorder, before: Facts | None) -> NotAsBe
         )
     except NotSo as missed:
         found = missed.last if isinstance(missed.last, list) else [f"the cluster could not be compared: {missed}"]
+    if before is None or found is None:
+        recorder.note("not compared with what the cluster was before: other cases ran beside this one")
+        return None
     recorder.event("baseline", lo=begun, hi=now()["mono"], compared=len(before), differences=found)
     if not found:
         return None

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,13 +10,15 @@ from typing import Any
 import pytest
 
 from deploy import paths
-from experiments import baseline
+from experiments import baseline, running
 from experiments.baseline import NotAsBefore
 from experiments.drivers import node_state
 from experiments.ledger import Ledger
+from experiments.radius import Radius
 from experiments.record import Recorder, read_lines
 
 CLUSTER: Any = SimpleNamespace(name="baseline")
+NOBODY = Radius(disturbs=frozenset(), needs=frozenset())
 
 
 def item(kind: str, namespace: str | None, name: str, **fields: Any) -> dict[str, Any]:
@@ -232,6 +235,33 @@ def test_a_cluster_that_cannot_be_asked_any_more_stops_the_run(
     with pytest.raises(NotAsBefore, match="1 difference") as left, baseline.kept(CLUSTER, Recorder(tmp_path / "case")):
         monkeypatch.setattr(baseline, "listed", refused)
     assert "could not be compared" in left.value.why
+
+
+@pytest.mark.parametrize("during", ["before", "after"])
+def test_what_another_case_that_begins_meanwhile_disturbs_is_no_difference(
+    world: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, during: str
+) -> None:
+    """It begins while a snapshot is taken: the looks before it saw nobody, and what it shows is the other's."""
+    looks = 0
+
+    def look(_: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        if looks == (1 if during == "before" else 2):
+            others.enter_context(running.begun(CLUSTER.name, "tracing.sampling", NOBODY))
+            world["DestinationRule"].clear()
+        return {"w1": {}}
+
+    monkeypatch.setattr(node_state, "look", look)
+    monkeypatch.setattr(running, "this", lambda: "")  # begun in this process, and still another's
+    rules = list(world["DestinationRule"])
+    with ExitStack() as others, baseline.kept(CLUSTER, Recorder(tmp_path / "case")):
+        if during == "before":  # it is over, and has put back what it took away
+            others.close()
+            world["DestinationRule"].extend(rules)
+    (event,) = read_lines(tmp_path / "case" / "events.ndjson")
+    assert event["kind"] == "note"
+    assert "other cases ran beside this one" in event["text"]
 
 
 def test_many_differences_are_told_in_part(world: dict[str, Any], tmp_path: Path) -> None:
