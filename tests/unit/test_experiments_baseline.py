@@ -264,13 +264,16 @@ def test_what_another_case_that_begins_meanwhile_disturbs_is_no_difference(
         looks += 1
         if looks == (1 if during == "before" else 2):
             others.enter_context(running.begun(CLUSTER.name, "tracing.sampling", NOBODY))
-            monkeypatch.setenv(running.RUN, "this one")  # `begun` makes it this process' own
             world["DestinationRule"].clear()
         return {"w1": {}}
 
     monkeypatch.setattr(node_state, "look", look)
+    monkeypatch.setattr(running, "this", lambda: "")  # begun in this process, and still another's
+    rules = list(world["DestinationRule"])
     with ExitStack() as others, baseline.kept(CLUSTER, Recorder(tmp_path / "case")):
-        pass
+        if during == "before":  # it is over, and has put back what it took away
+            others.close()
+            world["DestinationRule"].extend(rules)
     (event,) = read_lines(tmp_path / "case" / "events.ndjson")
     assert event["kind"] == "note"
     assert "other cases ran beside this one" in event["text"]
