@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from reports.baseline import WORTH
+from reports.drift import EARLIER_MIN
 from reports.events import Coverage, Handshake
 from reports.model import Verdict, figure
 from reports.svg import sparkline
@@ -55,12 +55,14 @@ def html_report(results: Results, records: Sequence[CaseRecord]) -> str:
     wrong = list(complaints(results))
     return _template().render(
         results=results,
-        counts=Counter(verdict.outcome.value for verdict in results.verdicts),
         views=views,
         broken=[each for each in wrong if each.kind in _BROKEN],
         unproven=[each for each in wrong if each.kind not in _BROKEN],
         also={v.target: v.extra["also"] for v in results.verdicts if v.extra.get("also")},
         trends={(trend.target, trend.case): trend for trend in results.history},
+        compared=[trend for trend in results.history if trend.usual is not None],
+        uncompared=[trend for trend in results.history if trend.usual is None],
+        earlier_min=EARLIER_MIN,
         slowest=sorted(results.cases, key=lambda case: -(case.overhead_s or 0)),
         modes=_MODES,
     )

@@ -86,7 +86,7 @@ def _latencies(shown: Heard, bins: NDArray[np.int64], view: View) -> Lane:
     ]
     whole = quantiles(shown.took, QUANTILES)
     words = [f"{name} {_time(took or 0.0)}" for name, took in zip(_NAMES, whole, strict=True)]
-    note = f"{', '.join(words)}; lines: of every {several * view.bin_s:g} s"
+    note = f"{', '.join(words)}; per {several * view.bin_s:g} s"
     scale = ((0.0, "10 s"), (50.0, "100 ms"), (100.0, "1 ms"))
     return Lane("latency", "", note, _LATENCY_PX, "".join(reversed(marks)), scale)
 
