@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # `pytest` alone, unlike `python
 LIVE = {"baseline", "mesh", "high_availability", "disaster_recovery", "tracing", "alerts"}
 MARKERS = {
     "baseline": "what the suite measures while nothing is broken",
+    "kill_matrix": "experiments that are killed leave nothing behind",
     "mesh": "promises of the service mesh",
     "high_availability": "promises of the multi-zone platform",
     "disaster_recovery": "promises of backups and restores",
