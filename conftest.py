@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 sys.path.insert(0, str(Path(__file__).parent))  # `pytest` alone, unlike `python -m pytest`, does not look here
 
 # Folders whose tests need a cluster.
-LIVE = {"baseline", "mesh", "high_availability", "disaster_recovery", "tracing", "alerts"}
+LIVE = {"baseline", "kill_matrix", "mesh", "high_availability", "disaster_recovery", "tracing", "alerts"}
 MARKERS = {
     "baseline": "what the suite measures while nothing is broken",
     "kill_matrix": "experiments that are killed leave nothing behind",
