@@ -30,7 +30,11 @@ def pause(nodes: Sequence[str]) -> None:
 def unpause(nodes: Sequence[str]) -> list[str]:
     """Thaws those of the nodes that are frozen; returns their names."""
     frozen = [node for node in nodes if paused(node)]
-    _each("unpause", frozen)
+    try:
+        _each("unpause", frozen)
+    except Problem:  # somebody else may have thawed it in between: the timer, a rollback, a second heal
+        if any(paused(node) for node in frozen):
+            raise
     return frozen
 
 
