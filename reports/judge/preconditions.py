@@ -26,6 +26,8 @@ from reports.surroundings import WatcherDied, Weakening
 # of the limit is good enough; for anything else (ms, %, counts) a quarter of a second is.
 LAG_P99_S_MAX = 0.250
 LAG_SHARE_OF_LIMIT_MAX = 0.01
+# Figures begin with the fault: what went out late while the experiment was starting tells nothing of them.
+LEAD_S = 5.0
 SENT_RATIO_MIN = 0.95
 PRESSURE_PERCENT_MAX = 50.0
 _LOG = "see chaos.log of the case, then run it again"
@@ -203,8 +205,9 @@ def callers_kept_pace(record: CaseRecord, target: Target[Parameters], statistic:
         yield _inconclusive(f"caller {name} left no samples", "see its log, and traffic.callers of the document")
     if not heard:
         yield _inconclusive("no caller left samples", "name callers in traffic.callers of the document")
+    began = min((window.started.lo for window in all_windows(record)), default=-math.inf)
     for caller in heard:
-        yield from _starved(caller, target.parameters.lag_s_max or lag_allowed_s(target))
+        yield from _starved(caller, target.parameters.lag_s_max or lag_allowed_s(target), began - LEAD_S)
 
 
 def users_were_there(record: CaseRecord, _target: Target[Parameters], _statistic: Statistic) -> Iterator[Finding]:
@@ -237,7 +240,7 @@ def lag_allowed_s(target: Target[Parameters]) -> float:
     return max(LAG_P99_S_MAX, LAG_SHARE_OF_LIMIT_MAX * target.limit) if target.unit == "s" else LAG_P99_S_MAX
 
 
-def _starved(caller: Caller, lag_s_max: float) -> Iterator[Finding]:
+def _starved(caller: Caller, lag_s_max: float, since: float = -math.inf) -> Iterator[Finding]:
     if caller.end is None:
         yield _inconclusive(
             f"caller {caller.name} did not finish: its samples have no end line", "run it again; it was killed"
@@ -260,7 +263,8 @@ def _starved(caller: Caller, lag_s_max: float) -> Iterator[Finding]:
         yield _inconclusive(
             f"the clock of {caller.file} went backwards: a request ended before it began", "run the experiment again"
         )
-    if (lag_s := lags[math.ceil(0.99 * len(lags)) - 1]) > lag_s_max:  # the 99th percentile, nearest rank
+    lags = sorted([sample.sent - sample.due for sample in caller.samples if sample.due >= since])
+    if lags and (lag_s := lags[math.ceil(0.99 * len(lags)) - 1]) > lag_s_max:  # the 99th percentile, nearest rank
         yield _inconclusive(
             f"caller {caller.name} was starved: 1 % of its requests went out {lag_s * 1000:.0f} ms late or later",
             "free the machine",

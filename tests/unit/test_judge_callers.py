@@ -88,6 +88,26 @@ def test_lag_is_the_nearest_rank_99th_percentile(tmp_path: Path) -> None:
     assert finding.reason == "caller gateway was starved: 1 % of its requests went out 700 ms late or later"
 
 
+@pytest.mark.parametrize(
+    ("begin_s", "outcome"),
+    [(-10.0, Outcome.PASSED), (-4.9, Outcome.INCONCLUSIVE), (5.0, Outcome.INCONCLUSIVE), (60.0, Outcome.INCONCLUSIVE)],
+)
+def test_what_was_late_while_the_experiment_was_starting_does_not_matter(
+    tmp_path: Path, begin_s: float, outcome: Outcome
+) -> None:
+    """Seen live: 1.5 s of a busy start made 15 of 681 requests late, ten seconds before the fault."""
+    case = ejection_case()
+    rows = samples()
+    first = round((begin_s + 10) * 10)
+    for row in rows[first : first + 45]:
+        row["sent"] += 0.7
+        row["done"] += 0.7
+    case.callers["gateway"] = rows
+    verdict = case.judge(tmp_path)
+    assert verdict.outcome is outcome
+    assert ("starved" in verdict.reason) is (outcome is not Outcome.PASSED)
+
+
 def test_callers_in_the_cut_zone_are_excused_and_only_there(tmp_path: Path) -> None:
     case = zone_case()
     del case.callers["us-east-1b"]
