@@ -12,10 +12,12 @@ import yaml
 from reports.judge import judge_case, preconditions
 from reports.judge.registry import STATISTICS
 from reports.model import Outcome, Verdict
+from reports.results import assemble
 from reports.targets import load_targets
 from tests.corpus import entries
 from tests.corpus.bases import BUILT, base, keep, unpack
 from tests.corpus.entries import Entry
+from tests.unit.views import assert_views_agree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,13 +31,15 @@ RECORDS: dict[str, CaseRecord] = {}  # each is written and read once
 @pytest.mark.parametrize("entry", CORPUS, ids=lambda entry: entry.id)
 def test_a_known_record_has_its_known_verdict(entry: Entry, tmp_path: Path) -> None:
     record = RECORDS.setdefault(entry.id, entry.record(tmp_path))
-    verdicts = {verdict.target: verdict for verdict in judge_case(record, entry.targets())}
+    targets = entry.targets()
+    verdicts = {verdict.target: verdict for verdict in judge_case(record, targets)}
     wanted = entry.wanted()
     outcomes = {target: verdict.outcome for target, verdict in verdicts.items()}
     assert outcomes == {target: outcome for target, (outcome, _) in wanted.items()}, list(verdicts.values())
     for target, (_, pattern) in wanted.items():
         assert re.search(pattern, verdicts[target].reason), verdicts[target].reason
         _explains_itself(verdicts[target], record)
+    assert_views_agree(assemble("corpus", list(verdicts.values()), [record], targets))
 
 
 def _explains_itself(verdict: Verdict, record: CaseRecord) -> None:

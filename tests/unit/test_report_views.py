@@ -18,18 +18,18 @@ from reports.html import html_report
 from reports.junit import junit_xml
 from reports.openmetrics import openmetrics_text
 from reports.record import is_case, read_case
-from reports.results import SCHEMA, read_results, to_json
+from reports.results import read_results, to_json
 from reports.table import print_table, summary_markdown
 from reports.targets import load_targets
 from reports.words import complaints
 from reports.write import report
 from tests.unit import records
 from tests.unit.runs import idle_case, outage_case, restoration_case, varied
+from tests.unit.views import VALIDATOR
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-VALIDATOR = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
 CASES = {
     "ejection": records.ejection_case,
     "no journal": lambda: records.ejection_case(journal=None),
