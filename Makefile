@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 RUN ?= latest
 IMAGES ?= auto
-.PHONY: help setup gate test lint unit smoke up down status preflight plan experiment heal report bench mutation lock
+.PHONY: help setup gate test lint unit component smoke up down status preflight plan experiment heal report bench mutation lock
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -14,13 +14,16 @@ setup:  ## the Python environment (.venv), exactly as locked
 gate: setup  ## everything: platform, all experiments and negative controls, report; exit 0, 1 failed, 2 not proven
 	@$(PYTHON) -m experiments gate --images $(IMAGES)
 
-test: setup lint unit smoke  ## the suite's own tests: lint, types, unit tests, then the live smoke selection
+test: setup lint unit component smoke  ## the suite's own tests: lint, unit and component tests, then the live smoke selection
 
 lint: setup  ## style, types, imports, YAML
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy && .venv/bin/lint-imports --no-cache && $(PYTHON) -m yamllint --strict .
 
-unit: setup  ## unit tests: no cluster, no Docker, no network
+unit: setup  ## tests of pure logic: no process, no socket
 	@$(PYTHON) -m pytest tests/unit -n 2 -q
+
+component: setup  ## tests with real processes, servers and load on this machine: no cluster, no Docker, no network
+	@$(PYTHON) -m pytest tests/component -n 2 -q
 
 smoke: setup  ## the live selection: one experiment per area, a negative control, the pull path, the pod network
 	@$(PYTHON) -m pytest tests -m "smoke and not slow" --keep-cluster --image-source $(IMAGES)

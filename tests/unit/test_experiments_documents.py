@@ -1,16 +1,12 @@
 """Documents: the shipped ones may be run, and each way in which one could do harm or pass in vain is refused."""
 
 import copy
-import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 import yaml
 
 from deploy.errors import Problem
-from deploy.paths import ROOT
 from experiments import catalogue, documents, weaken
 
 NAME = "mesh/ejection"
@@ -213,25 +209,6 @@ def test_what_is_not_plain_data_is_refused(tmp_path: Any, text: Any, reason: Any
     with pytest.raises(Problem) as problem:
         documents.load(path, NAME)
     assert reason in problem.value.why
-
-
-def fuzz(*arguments: str) -> dict[str, Any]:
-    argv = [sys.executable, "-m", "tests.unit.fuzz_documents", *arguments]
-    ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True, timeout=900)
-    return dict(json.loads(ended.stdout.splitlines()[-1]))
-
-
-def test_ten_thousand_mutated_documents_run_nothing_that_is_not_listed() -> None:
-    told = fuzz("10000", "1")
-    print(told)
-    assert told["violations"] == []
-    assert told["slowest_s"] < 1
-    assert told["accepted"] > 100, "a fuzzer whose documents are all refused at once looks at nothing"
-    assert told["refused"] > 1000
-
-
-def test_the_fuzzer_notices_when_there_is_no_allow_list() -> None:
-    assert fuzz("3000", "1", "--open")["violations"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "just words", "{unbalanced", "title: x"])

@@ -19,9 +19,9 @@ from experiments import guard, pods, undo
 from experiments.drivers import deadman, docker_nodes
 from experiments.ledger import Ledger
 from experiments.record import append_line, read_lines
-from tests.unit.decoy import Decoy
-from tests.unit.fake_tools import calls, fake
-from tests.unit.test_experiments_hostile import Setup, a_decoy, do, home
+from tests.component.decoy import Decoy
+from tests.component.fake_tools import calls, fake
+from tests.component.test_experiments_hostile import Setup, a_decoy, do, home
 
 # A node is frozen while a file of its name is there.
 DOCKER = """here=$(dirname "$0")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy import paths
-from tests.unit.fake_tools import fake
+from tests.component.fake_tools import fake
 
 SCRIPTS = paths.DEPLOY / "data" / "postgres"
 UNREACHABLE = 99

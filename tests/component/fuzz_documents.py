@@ -1,4 +1,4 @@
-"""python -m tests.unit.fuzz_documents COUNT SEED [--open]: mutated documents are checked, and nothing unlisted runs.
+"""python -m tests.component.fuzz_documents COUNT SEED [--open]: mutated documents are checked, nothing unlisted runs.
 
 In a process of its own, because an audit hook cannot be taken off again. --open removes the allow-list: then the hook
 must have something to report, or it would not be worth anything. Prints what was seen as one JSON object.

@@ -29,7 +29,7 @@ run_experiment(json.loads(sys.argv[1]))
 
 
 def step(kind: str, name: str, func: str, **more: Any) -> dict[str, Any]:
-    provider = {"type": "python", "module": "tests.unit.steps", "func": func, "arguments": {}}
+    provider = {"type": "python", "module": "tests.component.steps", "func": func, "arguments": {}}
     return {"name": name, "type": kind, "provider": provider, **more}
 
 

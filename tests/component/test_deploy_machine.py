@@ -13,7 +13,7 @@ from deploy.errors import Problem
 from deploy.images import catalogue, programs
 from deploy.images.sources import TOOLS
 from deploy.preflight import Finding
-from tests.unit.fake_tools import fake
+from tests.component.fake_tools import fake
 
 GIB = 2**30
 CAPABILITY = "CAP_SYS_RESOURCE"

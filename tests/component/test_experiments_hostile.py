@@ -18,8 +18,8 @@ import pytest
 
 from deploy.paths import ROOT
 from experiments import catalogue, documents
-from tests.unit.decoy import Decoy, Persona
-from tests.unit.fake_tools import calls, fake
+from tests.component.decoy import Decoy, Persona
+from tests.component.fake_tools import calls, fake
 
 NAME, CONTEXT = "decoy", "kind-decoy"
 RUN = ["run", "high_availability/disruption_budget", "--control", "no-budget"]
@@ -166,7 +166,7 @@ def a_decoy() -> Iterator[Decoy]:
 
 def do(folder: Path, jobs: list[dict[str, Any]]) -> dict[str, Any]:
     (folder / "said").mkdir()
-    argv = [sys.executable, "-m", "tests.unit.hostile_commands", str(folder / "said")]
+    argv = [sys.executable, "-m", "tests.component.hostile_commands", str(folder / "said")]
     ended = subprocess.run(
         argv, input=json.dumps(jobs), cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, timeout=600
     )

@@ -16,7 +16,7 @@ from deploy.errors import Problem, Usage
 from deploy.images import sources
 from deploy.kind import lifecycle, owner
 from deploy.waiting import eventually
-from tests.unit.fake_tools import calls, fake
+from tests.component.fake_tools import calls, fake
 
 OURS, PUBLIC = "resilience.local/node:abc", "kindest/node:v1.36.3"
 # Nodes are files that hold their image, address and start; names are all that `ps` gives.

@@ -9,7 +9,7 @@ from deploy import paths
 from deploy.errors import Problem, Usage
 from deploy.images import catalogue, docker, programs, recipes, sources
 from deploy.images.catalogue import Catalogue, Graph, Node
-from tests.unit.fake_tools import calls, fake
+from tests.component.fake_tools import calls, fake
 
 
 @pytest.fixture

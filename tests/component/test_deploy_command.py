@@ -14,7 +14,7 @@ import pytest
 from deploy import commands, credentials, paths, waiting
 from deploy.__main__ import main
 from deploy.errors import Problem, Usage
-from tests.unit.fake_tools import calls, fake
+from tests.component.fake_tools import calls, fake
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Runs the suite's commands in hostile surroundings: python -m tests.unit.hostile_commands FOLDER < jobs > results.
+"""Runs the suite's commands in hostile surroundings: python -m tests.component.hostile_commands FOLDER <jobs >results.
 
 Everything is imported once and each job is a fork that calls the command's own main(): what takes a second is starting
 Python and its Kubernetes client, not what is tested. A job is {name, env} with {argv}, {control: file} or

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loadtests import open_loop, samples
-from tests.unit.test_loadtests_open_loop import make
+from tests.component.test_loadtests_open_loop import make
 
 
 def told(answer: bytes, tmp_path: Path, **load: Any) -> tuple[list[str], list[samples.Sample]]:
