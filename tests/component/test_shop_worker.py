@@ -131,3 +131,56 @@ def test_a_worker_works_until_it_is_stopped() -> None:
         await anext(running, None)
 
     run(story())
+
+
+def test_an_error_that_nobody_foresaw_costs_a_turn_and_not_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shop_worker, "RETRY_S", 0.01)
+
+    async def story() -> None:
+        bench = Bench()
+        finish, tries = bench.ledger.finish, []
+
+        async def first_fails(order_id: str) -> bool:
+            tries.append(order_id)
+            if len(tries) == 1:  # the job was taken and is in nobody's hands now
+                raise RuntimeError("got result for unknown protocol state 3")
+            return await finish(order_id)
+
+        monkeypatch.setattr(bench.ledger, "finish", first_fails)
+        running = bench.worker.running(None)  # type: ignore[arg-type]
+        await anext(running)
+        await bench.ledger.add(ORDER)
+        await bench.jobs.put(bench.job)
+        await _until(lambda: bench.status == "done")
+        await anext(running, None)
+
+    run(story())
+
+
+@pytest.mark.parametrize("over_s", [0.0, 0.1])
+def test_a_loop_that_does_not_come_round_makes_the_liveness_probe_fail(over_s: float) -> None:
+    now = [100.0]
+
+    async def story() -> None:
+        bench = Bench()
+        worker = Worker(bench.process, bench.ledger, bench.jobs, lambda: now[0])
+        assert not bench.process.is_stuck()  # nothing has begun
+        taking = asyncio.Event()
+
+        async def never(_wait_s: float) -> Job | None:
+            taking.set()
+            await asyncio.Event().wait()
+            return None
+
+        bench.jobs.take = never  # type: ignore[method-assign]
+        running = worker.running(None)  # type: ignore[arg-type]
+        await anext(running)
+        await taking.wait()
+        now[0] += shop_worker.STUCK_S + over_s
+        assert bench.process.is_stuck() is (over_s > 0)
+        bench.process.switch.set(Fault("hang", 0, for_s=60))
+        assert not bench.process.is_stuck()  # it was asked to hold
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    run(story())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 CONNECT_S = 3.0
 COMMAND_S = 5.0
+WHOLE_S = 15.0  # the driver's own time-outs do not cover the return of a connection to the pool
 SCHEMA_LOCK = 7_306_001  # any number: two pods must not create the table at the same moment
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS orders (
@@ -85,7 +87,7 @@ class PostgresLedger:
         import asyncpg
 
         try:
-            async with self._pool.acquire(timeout=CONNECT_S) as connection:
+            async with asyncio.timeout(WHOLE_S), self._pool.acquire(timeout=CONNECT_S) as connection:
                 await self._ensure_schema(connection)
                 return await work(connection)
         except asyncpg.ReadOnlySQLTransactionError as error:

@@ -20,6 +20,8 @@ from .orders import Refused, Unavailable
 from .tracing import Hop, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiohttp.typedefs import Handler, Middleware
 
     from .faults import Active, FaultSwitch
@@ -42,6 +44,7 @@ class Process:
     step: Step
     meter: Meter
     draining: bool = False
+    is_stuck: Callable[[], bool] = lambda: False
 
 
 def build(process: Process) -> web.Application:
@@ -76,6 +79,8 @@ def _probe(process: Process, *, readiness: bool) -> Handler:
             return web.Response(status=503, text="draining\n")
         if suffered and suffered.fault.kind == "unready":
             return web.Response(status=503, text="told to be unready\n")
+        if not readiness and process.is_stuck():
+            return web.Response(status=503, text="what runs beside the server has not come round for long\n")
         return web.Response(text="ok\n")
 
     return probe
