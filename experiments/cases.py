@@ -33,8 +33,10 @@ class Case:
 
     def task(self, runs: Path = RUNS) -> Task:
         """Returns it as something to be scheduled: as long as it took last time, or as its document lets it take."""
-        bound_s = documents.bounds_s(documents.load(self.experiment.path, self.experiment.name))
-        return Task(self.name, self.radius, took_s(self.name, runs) or bound_s)
+        document = documents.load(self.experiment.path, self.experiment.name)
+        plan = document.configuration.traffic
+        expected_s = took_s(self.name, runs) or documents.bounds_s(document)
+        return Task(self.name, self.radius, expected_s, plan.calls_hz if plan else 0)
 
 
 def everything() -> list[Case]:

@@ -82,6 +82,12 @@ class Plan(BaseModel):
     callers: dict[Label, Call] = Field(min_length=1, max_length=20)  # a name is also a file's
     locust: Users | None = None
 
+    @property
+    def calls_hz(self) -> float:
+        """Requests a second of all callers together; a user makes about one."""
+        users = self.locust.users if self.locust else 0
+        return users + sum(call.rate_hz or self.rate_hz for call in self.callers.values())
+
     @field_validator("callers", mode="before")
     @classmethod
     def _named_after_its_place(cls, raw: Any) -> Any:

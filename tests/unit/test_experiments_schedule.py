@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from experiments import cases, gate
 from experiments.radius import Radius, Thing
-from experiments.schedule import Slot, Task, makespan_s, order, plan, startable
+from experiments.schedule import CALLS_HZ_MAX, Slot, Task, makespan_s, order, plan, startable
 
 
 def radius(disturbs: Any = (), needs: Any = (), **lingers_s: Any) -> Radius:
@@ -44,6 +44,19 @@ def test_what_lingers_is_waited_for_by_those_who_need_it_and_by_nobody_else() ->
     assert startable([needs], [], ended, 399.0, 2) is None
     assert startable([needs], [], ended, 400.0, 2) is needs
     assert startable([needs, ejects], [], ended, 101.0, 2) is ejects
+
+
+@pytest.mark.parametrize(("other_hz", "together"), [(0, True), (4, True), (4.1, False)])
+def test_callers_share_time_as_far_as_the_machine_can_answer_them(other_hz: float, together: bool) -> None:  # noqa: FBT001
+    busy = Task("busy", radius(), 10, calls_hz=CALLS_HZ_MAX - 4)
+    other = Task("other", radius(), 10, calls_hz=other_hz)
+    assert (startable([other], [busy], [], 0, 2) is other) is together
+    assert startable([Task("too much for any other", radius(), 1, calls_hz=CALLS_HZ_MAX + 1)], [], [], 0, 2)
+
+
+def test_a_case_is_known_by_all_that_its_callers_and_users_send() -> None:
+    case = next(case for case in cases.everything() if case.name == "mesh.ejection")
+    assert case.task().calls_hz == 4 * 15 + 3
 
 
 things = st.frozensets(st.sampled_from(list(Thing)), max_size=3)
@@ -108,8 +121,9 @@ def test_what_a_control_takes_away_is_part_of_its_radius() -> None:
     by_name = {case.name: case.radius for case in cases.everything()}
     assert Thing.ALERTING not in by_name["alerts.pod_availability"].disturbs
     assert Thing.ALERTING in by_name["alerts.pod_availability~no-kube-state-metrics"].disturbs
-    assert Thing.EJECTIONS in by_name["mesh.ejection"].lingers_s
-    assert not by_name["mesh.ejection~no-outlier-detection"].lingers_s
+    lingering = radius([Thing.EJECTIONS], lingers_s={Thing.EJECTIONS: 300})
+    assert lingering.weakened([], []).lingers_s == {Thing.EJECTIONS: 300}
+    assert not lingering.weakened([], [Thing.EJECTIONS]).lingers_s
 
 
 def test_a_case_is_expected_to_take_what_it_took_last(tmp_path: Any) -> None:
