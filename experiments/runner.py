@@ -33,6 +33,7 @@ from experiments import (
     leash,
     plain_yaml,
     plan,
+    readmission,
     running,
     undo,
     weaken,
@@ -141,6 +142,7 @@ def _record(experiment: Experiment, document: Document, cluster: Cluster, run: R
         stack.callback(recorder.close)
         if plan.recorded(experiment, document, control, cluster, recorder):
             return
+        readmission.settle(cluster, cases.radius(experiment, control), recorder)
         stack.enter_context(baseline.kept(cluster, recorder))
         if control:
             weakening = stack.enter_context(account.acting_as(cluster, account.WEAKEN, case))

@@ -7,7 +7,8 @@ cost the machine seconds.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
@@ -38,15 +39,36 @@ def questions(scene: Scene) -> dict[str, Callable[[], Any]]:
     selectors = [GATEWAYS, *((CALLERS, f"app=caller-{zone}") for zone in scene.zones)]
     selectors += [(namespace, f"app={tier}") for namespace, tiers in scene.watch.items() for tier in tiers]
     found = [pod for selector in selectors for pod in pods.find(scene.cluster, *selector)]
-    return {f"{pod.namespace}/{pod.name}": partial(_ask, scene.cluster, pod) for pod in found if _has_proxy(pod)}
+    return {f"{pod.namespace}/{pod.name}": partial(_ask, scene.cluster, pod) for pod in found if has_proxy(pod)}
 
 
-def _has_proxy(pod: pods.Pod) -> bool:
+def has_proxy(pod: pods.Pod) -> bool:
+    """Says whether a running pod is one of Istio's: a gateway, or with a sidecar."""
     return pod.running and (pod.sidecar or pod.namespace == GATEWAYS[0])
+
+
+def clusters_of(cluster: Cluster, pod: pods.Pod) -> dict[str, dict[str, str]]:
+    """Returns what a proxy says of its clusters, as `clusters` reads it.
+
+    Raises:
+        OSError, ApiException: it does not answer.
+    """
+    with _admin(cluster, pod) as connection:
+        return clusters(_get(connection, "/clusters").splitlines())
 
 
 def _ask(cluster: Cluster, pod: pods.Pod) -> dict[str, Any]:
     """Returns a proxy's clusters and counters."""
+    with _admin(cluster, pod) as connection:
+        return {
+            "clusters": clusters(_get(connection, "/clusters").splitlines()),
+            "stats": stats(_get(connection, f"/stats?usedonly&filter={STATS}").splitlines()),
+        }
+
+
+@contextmanager
+def _admin(cluster: Cluster, pod: pods.Pod) -> Iterator[HTTPConnection]:
+    """Opens a way to a proxy's admin port for the block."""
     from kubernetes.client import ApiClient, CoreV1Api
     from kubernetes.stream import portforward
 
@@ -56,10 +78,7 @@ def _ask(cluster: Cluster, pod: pods.Pod) -> dict[str, Any]:
         connection = HTTPConnection("localhost", timeout=ANSWER_S)
         connection.sock = forward.socket(ADMIN_PORT)
         connection.sock.settimeout(ANSWER_S)
-        return {
-            "clusters": clusters(_get(connection, "/clusters").splitlines()),
-            "stats": stats(_get(connection, f"/stats?usedonly&filter={STATS}").splitlines()),
-        }
+        yield connection
     finally:
         forward.close()
 
