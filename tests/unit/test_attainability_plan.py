@@ -9,7 +9,7 @@ import pytest
 
 from deploy.cluster import Cluster
 from deploy.errors import Problem
-from experiments import __main__, account, baseline, catalogue, documents, guard, plan, runner, undo, weaken
+from experiments import __main__, account, baseline, catalogue, documents, guard, plan, readmission, runner, undo, weaken
 from experiments.attainability import live, registry
 from experiments.attainability.model import Target, Unread
 from experiments.record import Recorder, read_lines
@@ -130,6 +130,7 @@ def run(monkeypatch: Any, tmp_path: Any) -> Any:
     monkeypatch.setattr(weaken, "weakened", weakened)
     monkeypatch.setattr(runner, "_chaos", lambda *_: done.append("injected"))
     monkeypatch.setattr(runner, "write_environment", lambda *_: None)
+    monkeypatch.setattr(readmission, "kept_out", lambda _: {})
     for module, name in ((baseline, "kept"), (runner, "collected")):
         monkeypatch.setattr(module, name, lambda *_: nullcontext())
 
