@@ -9,7 +9,19 @@ import pytest
 
 from deploy.cluster import Cluster
 from deploy.errors import Problem
-from experiments import __main__, account, baseline, catalogue, documents, guard, plan, readmission, runner, undo, weaken
+from experiments import (
+    __main__,
+    account,
+    baseline,
+    catalogue,
+    documents,
+    guard,
+    plan,
+    readmission,
+    runner,
+    undo,
+    weaken,
+)
 from experiments.attainability import live, registry
 from experiments.attainability.model import Target, Unread
 from experiments.record import Recorder, read_lines
