@@ -16,7 +16,7 @@ import pytest
 from deploy import credentials, paths
 from deploy.paths import ROOT
 from deploy.waiting import eventually
-from experiments import account, baseline, guard, plan, record, runner, undo, weaken
+from experiments import account, baseline, guard, plan, readmission, record, runner, undo, weaken
 from experiments.ledger import Ledger
 from experiments.undo import essence
 from tests.unit.canaries import CANARIES
@@ -138,6 +138,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> list[str]:
         (baseline, "kept", around("baseline")),
         (weaken, "weakened", around("weakened")),
         (plan, "recorded", lambda *_: False),
+        (readmission, "settle", lambda *_: None),
     ):
         monkeypatch.setattr(module, name, stand_in)
     return happened
