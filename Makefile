@@ -4,6 +4,7 @@ RUN ?= latest
 IMAGES ?= auto
 .PHONY: help setup gate test lint unit component smoke up down status preflight plan experiment heal report bench mutation lock
 .DEFAULT_GOAL := help
+unexport PYTHONDONTWRITEBYTECODE  # a run starts dozens of Pythons: each would compile all that it imports
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -23,7 +24,7 @@ unit: setup  ## tests of pure logic: no process, no socket
 	@$(PYTHON) -m pytest tests/unit -n 2 -q
 
 component: setup  ## tests with real processes, servers and load on this machine: no cluster, no Docker, no network
-	@$(PYTHON) -m pytest tests/component -n 2 -q
+	@$(PYTHON) -m pytest tests/component -n 2 --dist loadfile -q
 
 smoke: setup  ## the live selection: one experiment per area, a negative control, the pull path, the pod network
 	@$(PYTHON) -m pytest tests -m "smoke and not slow" --keep-cluster --image-source $(IMAGES)

@@ -68,9 +68,7 @@ class Decoy:
 
     def __enter__(self) -> Self:
         handler = type("Handler", (_Handler,), {"of": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # who asked is gone
+        self._server = _Server(("127.0.0.1", 0), handler)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
@@ -100,6 +98,14 @@ class Decoy:
         return Counter(name for name, _, _ in self.requests)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # many ask at once
+
+    def handle_error(self, *_: object) -> None:
+        """Who asked is gone."""
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     of: ClassVar[Decoy]
@@ -113,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.of.requests.append((name, self.command, "/" + rest))
         persona = self.of.personas.get(name, Persona(answer=(404, "text/plain", "nobody")))
         if persona.silent:
-            self.of.over.wait(60)
+            self.of.over.wait(600)
             return
         status, kind, body = persona.answer or self._api(persona, name, "/" + rest.partition("?")[0])
         self.send_response(status)

@@ -3,6 +3,7 @@
 Everything is imported once and each job is a fork that calls the command's own main(): what takes a second is starting
 Python and its Kubernetes client, not what is tested. A job is {name, env} with {argv}, {control: file} or
 {action: [module, function, arguments]}; with "unguarded" it has no guard, to show what that keeps from happening.
+With "patient" it waits longer for an answer, so that a busy machine makes no silence of one.
 """
 
 import json
@@ -18,6 +19,7 @@ from typing import Any
 from kubernetes.client import AppsV1Api, AuthorizationV1Api, CoreV1Api, PolicyV1Api  # noqa: F401 - see above
 from kubernetes.dynamic import DynamicClient  # noqa: F401
 
+from deploy import cluster
 from deploy.cluster import Cluster
 from deploy.errors import Problem
 from experiments import __main__ as command
@@ -29,6 +31,8 @@ from experiments.record import Recorder
 from experiments.traffic import Traffic
 
 HANGS_S = 300
+PATIENCE_S = 120.0
+AT_ONCE = 8
 
 
 def unguarded() -> None:
@@ -95,6 +99,8 @@ def run(job: dict[str, Any], out: Path) -> int:
     os.environ.update(job["env"])
     if job.get("unguarded"):
         unguarded()
+    if job.get("patient"):
+        cluster.IDENTITY_S = PATIENCE_S
     try:
         if "action" in job:
             return act(*job["action"])
@@ -108,10 +114,20 @@ def run(job: dict[str, Any], out: Path) -> int:
 
 
 def main() -> None:
-    """Does all jobs side by side."""
+    """Does all jobs, some side by side."""
     jobs, folder = json.load(sys.stdin), Path(sys.argv[1])
     begun: dict[int, tuple[str, int]] = {}
+    results: dict[str, Any] = {}
+
+    def reap() -> None:
+        pid, status = os.wait()
+        name, number = begun.pop(pid)
+        said, took = ((folder / f"{number}.{what}").read_text() for what in ("out", "took_s"))
+        results[name] = {"code": os.waitstatus_to_exitcode(status), "took_s": float(took), "said": said}
+
     for number, job in enumerate(jobs):
+        while len(begun) >= AT_ONCE:
+            reap()
         began = time.monotonic()
         pid = os.fork()
         if not pid:
@@ -120,12 +136,8 @@ def main() -> None:
             (folder / f"{number}.took_s").write_text(str(time.monotonic() - began - starved_s()))
             os._exit(code)
         begun[pid] = (job["name"], number)
-    results = {}
-    for _ in jobs:
-        pid, status = os.wait()
-        name, number = begun[pid]
-        said, took = ((folder / f"{number}.{what}").read_text() for what in ("out", "took_s"))
-        results[name] = {"code": os.waitstatus_to_exitcode(status), "took_s": float(took), "said": said}
+    while begun:
+        reap()
     json.dump(results, sys.stdout)
 
 

@@ -64,7 +64,7 @@ def handshake(cluster: Cluster, name: str, folder: Path) -> str:
             return "refused"
         finally:
             ours.close()
-            server.join(5)
+            server.join(60)
     return "believed"
 
 

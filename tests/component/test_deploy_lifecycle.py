@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -183,13 +184,14 @@ def test_a_failed_creation_leaves_nothing_and_shows_what_kind_said(
 
 
 def test_ctrl_c_ends_kind_with_all_it_started_and_leaves_nothing(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    late = f"(/bin/sleep 30; {MAKES}) &"
-    kind(docker, monkeypatch, f'{MAKES}; {late} echo $! >"$nodes/../late"; exec /bin/sleep 60')
+    late = f"(/bin/sleep 600; {MAKES}) &"
+    said = 'echo $! >"$nodes/../late"; : >"$nodes/../begun"'
+    kind(docker, monkeypatch, f"{MAKES}; {late} {said}; exec /bin/sleep 600")
     real = subprocess.Popen.wait
 
     def interrupted(child: Any, timeout: float | None = None) -> int:
         if timeout == 600:
-            eventually((docker / "late").exists, bool, within_s=30, what="kind to have begun")
+            eventually((docker / "begun").exists, bool, within_s=120, what="kind to have begun")
             raise KeyboardInterrupt
         return real(child, timeout)
 
@@ -199,14 +201,30 @@ def test_ctrl_c_ends_kind_with_all_it_started_and_leaves_nothing(docker: Path, m
     assert not list((docker / "nodes").iterdir())
     assert not paths.state("x").exists()
     left = Path(f"/proc/{(docker / 'late').read_text().strip()}/stat")
-    assert not left.exists() or left.read_text().split()[2] in "ZX"
+
+    def seen() -> str:
+        try:
+            return left.read_text().rpartition(")")[2].split()[0]
+        except OSError:  # also while it is read
+            return "gone"
+
+    eventually(seen, {"Z", "X", "gone"}.__contains__, within_s=60, what="what kind had started to be gone")
 
 
 def test_two_runs_at_once_make_one_cluster(
     docker: Path, stamped: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(owner, "stamp", lambda *_, **__: paths.kubeconfig("x").touch())
-    kind(docker, monkeypatch, f"/bin/sleep 0.3; {MAKES}")
+    kind(docker, monkeypatch, f'while [ ! -e "$nodes/../second" ]; do /bin/sleep 0.05; done; {MAKES}')
+
+    def noted(lock: Path, waiting: Callable[[], None]) -> Any:
+        def second() -> None:
+            waiting()
+            (docker / "second").touch()
+
+        return files.only_one(lock, second)
+
+    monkeypatch.setattr(lifecycle, "only_one", noted)
     made: list[Cluster] = []
     runs = [threading.Thread(target=lambda: made.append(lifecycle.create("x", OURS))) for _ in range(2)]
     for run in runs:

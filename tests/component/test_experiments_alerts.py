@@ -48,7 +48,7 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tu
         watcher = AlertWatcher(Recorder(tmp_path), script, "A")  # type: ignore[arg-type]
         watcher.start()
         enough = len(alarms) + 2
-        eventually(lambda: script.polls >= enough or watcher.failed, bool, within_s=10, every_s=0.01, what="polls")
+        eventually(lambda: script.polls >= enough or watcher.failed, bool, within_s=60, every_s=0.01, what="polls")
         watcher.stop()
         return watcher, [line for line in read_lines(tmp_path / "events.ndjson") if line["kind"] == "alert"]
 

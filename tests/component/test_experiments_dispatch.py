@@ -16,17 +16,23 @@ from experiments.dispatch import Job
 from experiments.radius import Radius, Thing
 from experiments.schedule import Task
 
-# Writes down when it ran; the last word is what it does at its end.
+# Writes down when it ran, for a while that ends no sooner than the named others have begun; the last word is what it
+# does at its end.
 WORK = """
 import pathlib, sys, time
-begin = time.monotonic()
+begin, here, name = time.monotonic(), pathlib.Path(sys.argv[1]), sys.argv[2]
+(here / f"{name}.begun").touch()
 time.sleep(0.4)
-pathlib.Path(sys.argv[1]).write_text(f"{begin} {time.monotonic()}")
-exec(sys.argv[2])
+while not all((here / f"{other}.begun").exists() for other in sys.argv[4:]):
+    time.sleep(0.05)
+    assert time.monotonic() - begin < 120, "nobody else begins"
+(here / f"{name}.times").write_text(f"{begin} {time.monotonic()}")
+exec(sys.argv[3])
 """
 
 DISPATCH = """
-import pathlib, sys
+import pathlib, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what pytest runs in may ignore it, and we inherit that
 from deploy.progress import Progress
 from experiments import dispatch
 from experiments.dispatch import Job
@@ -42,9 +48,9 @@ dispatch.run(jobs, 2, Progress(), lambda _: False)
 """
 
 
-def job(folder: Any, name: str, disturbs: Any = (), last: str = "pass") -> Job:
+def job(folder: Any, name: str, disturbs: Any = (), last: str = "pass", beside: Any = ()) -> Job:
     task = Task(name, Radius(disturbs=frozenset(disturbs), needs=frozenset()), 1)
-    return Job(task, ["-c", WORK, str(folder / f"{name}.times"), last], folder / name)
+    return Job(task, ["-c", WORK, str(folder), name, last, *beside], folder / name)
 
 
 def times(folder: Any, name: str) -> Any:
@@ -57,11 +63,11 @@ def run(jobs: Any, lives: Any = lambda _: False) -> Any:
 
 
 def test_two_run_side_by_side_and_two_that_disturb_each_other_do_not(tmp_path: Any) -> None:
-    jobs = [job(tmp_path, "a", [Thing.APP]), job(tmp_path, "b", [Thing.APP]), job(tmp_path, "c")]
-    assert run(jobs) == {"a": 0, "b": 0, "c": 0}
-    (a, b, c) = (times(tmp_path, name) for name in "abc")
-    assert a[1] <= b[0] or b[1] <= a[0]
-    assert max(c[0], min(a[0], b[0])) < min(c[1], max(a[1], b[1]))
+    a, c = job(tmp_path, "a", [Thing.APP], beside="c"), job(tmp_path, "c", beside="a")
+    assert run([a, job(tmp_path, "b", [Thing.APP]), c]) == {"a": 0, "b": 0, "c": 0}
+    (one, other, third) = (times(tmp_path, name) for name in "abc")
+    assert one[1] <= other[0] or other[1] <= one[0]
+    assert max(one[0], third[0]) < min(one[1], third[1])
 
 
 def test_one_that_dies_leaves_the_others_alone(tmp_path: Any, capsys: Any) -> None:
@@ -98,8 +104,8 @@ def test_what_a_case_is_at_is_read_from_its_own_log(tmp_path: Any) -> None:
 def test_a_signal_ends_every_case_and_their_rollbacks_are_waited_for(tmp_path: Any, number: Any) -> None:
     parent = subprocess.Popen([sys.executable, "-c", DISPATCH, tmp_path], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     started = [tmp_path / f"{name}.started" for name in "ab"]
-    eventually(lambda: all(path.exists() for path in started), bool, within_s=60, what="both to start")
+    eventually(lambda: all(path.exists() for path in started), bool, within_s=120, what="both to start")
     parent.send_signal(number)
-    _, errors = parent.communicate(timeout=60)
+    _, errors = parent.communicate(timeout=120)
     assert all((tmp_path / f"{name}.rolled-back").exists() for name in "ab")
     assert "KeyboardInterrupt" in errors

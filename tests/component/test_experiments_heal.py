@@ -160,7 +160,7 @@ def test_an_api_server_that_hangs_keeps_no_node_frozen_and_heal_not_for_ever(tmp
         assert "20 fault(s) could not be undone" in told["said"]
         assert not list((tmp_path / "home/bin").glob("frozen-*"))
         assert calls(tmp_path / "home/bin", "docker")[-1].startswith(("unpause", "inspect"))
-        assert told["took_s"] < 10, "every entry waited for its own time-out"
+        assert len(decoy.requests) <= 3, "every entry waited for its own time-out"
 
 
 class Switch:
@@ -242,20 +242,24 @@ import os, signal, sys
 from pathlib import Path
 from experiments.drivers import deadman, docker_nodes
 from experiments.ledger import Ledger
+deadman.ARMING_S = 120  # a busy machine is slow to start it
 ledger = Ledger(Path(sys.argv[1]) / "ledger.ndjson")
 entry = ledger.intend("zone is frozen", {"undo": "unpause-node", "node": "w1"})
+docker_nodes.pause(["w1"])  # before the timer, which is short here: it must not find the node still thawed
 print(deadman.start(ledger, [entry.id], 0.3), flush=True)
-docker_nodes.pause(["w1"])
 os.killpg(0, signal.SIGKILL)
 """
 
 
 def test_the_timer_thaws_after_the_whole_group_was_killed(tmp_path: Path, bin_folder: Path) -> None:
+    (bin_folder / "broken").touch()
     argv = [sys.executable, "-c", ARMER, str(tmp_path)]
     ended = subprocess.run(argv, cwd=ROOT, check=False, stdout=subprocess.PIPE, start_new_session=True)
     assert ended.returncode == -signal.SIGKILL
     ledger = Ledger(tmp_path / "ledger.ndjson")
-    eventually(ledger.open, lambda left: not left, within_s=30, what="the timer to thaw and to say so")
+    assert (bin_folder / "frozen-w1").exists()
+    (bin_folder / "broken").unlink()  # only now can the timer thaw
+    eventually(ledger.open, lambda left: not left, within_s=120, what="the timer to thaw and to say so")
     assert not (bin_folder / "frozen-w1").exists()
 
 

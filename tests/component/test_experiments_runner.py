@@ -25,7 +25,8 @@ CHILD = """#!{python}
 import pathlib, signal, sys, time
 def stop(*_):
     pathlib.Path("told").touch()
-    time.sleep(0.5)
+    while not pathlib.Path("go-on").exists():
+        time.sleep(0.05)
     pathlib.Path("rolled-back").touch()
     sys.exit(0)
 signal.signal(signal.SIGTERM, stop)
@@ -39,7 +40,8 @@ while True:
 """
 
 PARENT = """
-import pathlib, sys
+import pathlib, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what pytest runs in may ignore it, and we inherit that
 from types import SimpleNamespace
 from experiments import runner
 from experiments.interrupts import interruptible
@@ -62,7 +64,7 @@ def parent(tmp_path: Any) -> Any:
     program.chmod(0o755)
     argv = [sys.executable, "-c", PARENT, tmp_path]
     with subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
-        eventually((tmp_path / "started").exists, bool, within_s=20, what="the child to start")
+        eventually((tmp_path / "started").exists, bool, within_s=120, what="the child to start")
         yield process
         process.kill()
 
@@ -72,9 +74,12 @@ def test_a_signal_reaches_the_child_once_and_its_rollbacks_are_waited_for(
     parent: Any, tmp_path: Any, number: Any
 ) -> None:
     parent.send_signal(number)
-    eventually((tmp_path / "told").exists, bool, within_s=20, what="the child to be told")
+    eventually((tmp_path / "told").exists, bool, within_s=120, what="the child to be told")
     parent.send_signal(signal.SIGINT)  # an impatient user must not cut the rollbacks short
-    _, errors = parent.communicate(timeout=30)
+    with pytest.raises(subprocess.TimeoutExpired):
+        parent.wait(0.5)
+    (tmp_path / "go-on").touch()
+    _, errors = parent.communicate(timeout=120)
     assert (tmp_path / "rolled-back").exists()
     assert not (tmp_path / "interrupted-by-the-terminal").exists()
     assert parent.returncode != 0
@@ -82,8 +87,9 @@ def test_a_signal_reaches_the_child_once_and_its_rollbacks_are_waited_for(
 
 
 def test_a_child_whose_runner_was_killed_stops_and_plays_its_rollbacks(parent: Any, tmp_path: Any) -> None:
+    (tmp_path / "go-on").touch()
     parent.kill()
-    eventually((tmp_path / "rolled-back").exists, bool, within_s=20, what="the child to stop by itself")
+    eventually((tmp_path / "rolled-back").exists, bool, within_s=120, what="the child to stop by itself")
     assert not (tmp_path / "interrupted-by-the-terminal").exists()
 
 

@@ -73,12 +73,12 @@ def test_a_case_whose_runner_was_killed_runs_until_its_child_is_gone_too() -> No
     child = int(runner.stdout.readline())
     (case,) = running.cases("c")
     runner.send_signal(signal.SIGKILL)
-    runner.wait(10)
+    runner.wait(60)
     assert running.lives("c", case.run)
     with pytest.raises(Problem, match="cannot run now"), running.begun("c", "mesh.mtls", NEEDS):
         pass
     os.kill(child, signal.SIGKILL)
-    eventually(lambda: running.lives("c", case.run), lambda lives: not lives, within_s=10, what="the lock to be free")
+    eventually(lambda: running.lives("c", case.run), lambda lives: not lives, within_s=60, what="the lock to be free")
     with running.begun("c", "mesh.mtls", NEEDS):
         assert [found.name for found in running.cases("c")] == ["mesh.mtls"]
 

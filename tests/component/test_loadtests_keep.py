@@ -27,7 +27,7 @@ def told(answer: bytes, tmp_path: Path, **load: Any) -> tuple[list[str], list[sa
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         async with server:
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/orders"
-            await open_loop.send(make(url, 20, 0.1, method="POST", timeout_s=5.0, **load), tmp_path / "s")
+            await open_loop.send(make(url, 20, 0.1, method="POST", timeout_s=60.0, **load), tmp_path / "s")
 
     asyncio.run(scenario())
     return sent, list(samples.read(tmp_path / "s").samples)

@@ -19,11 +19,19 @@ from deploy.paths import ROOT
 from deploy.waiting import eventually
 from deploy.workloads.shop.orders import Order, Refused
 from experiments import undo
-from loadtests import samples
+from loadtests import crowd, samples
+from loadtests import run as loads
 from loadtests.run import HostCaller, Locust, PodCaller
 from loadtests.shapes import SHAPES, ramp, spike
 
 paths: list[str] = []
+PATIENCE_S = 120  # a busy machine takes long to start a process
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name in ((loads, "START_S"), (loads, "GRACE_S"), (crowd, "GRACE_S"), (crowd, "STOP_S")):
+        monkeypatch.setattr(module, name, PATIENCE_S)
 
 
 class Shop(BaseHTTPRequestHandler):
@@ -49,10 +57,16 @@ class Shop(BaseHTTPRequestHandler):
         self.wfile.write(f"HTTP/1.1 {status} x\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
 
 
+class Server(ThreadingHTTPServer):
+    """Takes many connections at once, also on a machine that lets it accept them late."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+
 @pytest.fixture(scope="module")
 def shop() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Shop)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), Shop)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -70,7 +84,7 @@ class LocalPods:
         return [SimpleNamespace(metadata=m, status=SimpleNamespace(phase="Running")) for m in meta]
 
     def exec(self, _namespace: str, _pod: str, argv: Sequence[str], timeout_s: float = 30, **_: str | None) -> str:
-        done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=timeout_s)
+        done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=timeout_s + PATIENCE_S)
         if done.returncode:
             raise Problem(f"{argv[0]} failed", why=done.stderr)
         return done.stdout
@@ -78,15 +92,17 @@ class LocalPods:
 
 def in_pod(url: str, rate_hz: float, *names: str) -> PodCaller:
     pods: Any = LocalPods(*names)
-    return PodCaller(pods, "us-east-1a", url, rate_hz, 3600, program=PROGRAM)
+    return PodCaller(pods, "us-east-1a", url, rate_hz, 3600, timeout_s=60, program=PROGRAM)
 
 
 PROGRAM = (sys.executable, "-P", str(ROOT / "loadtests" / "open_loop.py"))
 
 
 def test_a_host_caller_that_is_stopped_early_leaves_a_whole_file(shop: str, tmp_path: Path) -> None:
-    with HostCaller(shop + "/browse", 100, 3600, tmp_path / "s") as caller:
-        eventually(lambda: len(samples.read(caller.out).samples), lambda n: n >= 5, within_s=5, what="five samples")
+    with HostCaller(shop + "/browse", 20, 3600, tmp_path / "s", timeout_s=60) as caller:
+        eventually(
+            lambda: len(samples.read(caller.out).samples), lambda n: n >= 5, within_s=PATIENCE_S, what="five samples"
+        )
         assert not samples.read(caller.out).complete
     seen = samples.read(tmp_path / "s")
     assert seen.complete
@@ -99,7 +115,7 @@ def test_a_host_caller_that_is_stopped_early_leaves_a_whole_file(shop: str, tmp_
 
 
 def test_a_host_caller_ends_by_itself(shop: str, tmp_path: Path) -> None:
-    with HostCaller(shop, 50, 0.1, tmp_path / "s") as caller:
+    with HostCaller(shop, 50, 0.1, tmp_path / "s", timeout_s=60) as caller:
         caller.wait()
     assert (samples.read(tmp_path / "s").planned, samples.read(tmp_path / "s").sent) == (5, 5)
 
@@ -111,16 +127,19 @@ def test_a_host_caller_that_cannot_begin_says_why(tmp_path: Path) -> None:
 
 def test_the_load_stops_when_the_process_that_started_it_is_killed(shop: str, tmp_path: Path) -> None:
     code = (
-        "import os, signal; from pathlib import Path; from loadtests.run import HostCaller\n"
-        f"HostCaller({shop!r}, 50, 600, Path({str(tmp_path / 's')!r})).start()\n"
+        "import os, signal; from pathlib import Path; from loadtests import run; from loadtests.run import HostCaller\n"
+        f"run.START_S = {PATIENCE_S}\n"
+        f"HostCaller({shop!r}, 20, 600, Path({str(tmp_path / 's')!r})).start()\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == -9
-    eventually(lambda: samples.read(tmp_path / "s"), lambda seen: seen.complete, within_s=5, what="the end line")
+    eventually(
+        lambda: samples.read(tmp_path / "s"), lambda seen: seen.complete, within_s=PATIENCE_S, what="the end line"
+    )
 
 
 def test_a_pod_caller_is_detached_stopped_and_fetched(shop: str, tmp_path: Path) -> None:
-    with in_pod(shop, 100, "caller-1") as caller, pytest.raises(Problem, match="no end line"):
+    with in_pod(shop, 20, "caller-1") as caller, pytest.raises(Problem, match="no end line"):
         caller.fetch(tmp_path / "early")
     seen = samples.read(caller.fetch(tmp_path / "samples-us-east-1a.ndjson"))
     assert (seen.caller, seen.zone, seen.complete) == ("us-east-1a", "us-east-1a", True)
@@ -132,13 +151,15 @@ def test_a_pod_caller_is_detached_stopped_and_fetched(shop: str, tmp_path: Path)
 def test_samples_of_a_caller_whose_starter_was_killed_are_fetched_by_heal(
     shop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    monkeypatch.setattr(undo, "LAST_ANSWER_S", 5 if number == signal.SIGTERM else 0)
-    caller = in_pod(shop, 100, "caller-1")
+    monkeypatch.setattr(undo, "LAST_ANSWER_S", PATIENCE_S if number == signal.SIGTERM else 0)
+    caller = in_pod(shop, 20, "caller-1")
     caller.caller, caller.run = f"orders-{number}", "a1"
     caller.start()
     asked = {"run": "a1", "callers": {caller.caller: "us-east-1a"}, "case": str(tmp_path)}
     out = tmp_path / f"samples-{caller.caller}.ndjson"
-    eventually(lambda: Path(caller._file).read_text().count("due"), lambda n: n >= 5, within_s=5, what="five samples")
+    eventually(
+        lambda: Path(caller._file).read_text().count("due"), lambda n: n >= 5, within_s=PATIENCE_S, what="five samples"
+    )
     os.kill(int(caller._pid), number)
     pods: Any = LocalPods("caller-1")
     assert list(undo.samples_left(pods, asked)) == [f"samples of {caller.caller} fetched"]
@@ -171,7 +192,7 @@ def test_a_pod_caller_needs_exactly_one_pod(names: tuple[str, ...]) -> None:
 
 def test_locust_browses_and_orders_and_leaves_its_totals(shop: str, tmp_path: Path) -> None:
     paths.clear()
-    totals = Locust(30, 30, 2, shop, tmp_path).start().wait()
+    totals = Locust(30, 30, 4, shop, tmp_path).start().wait()
     assert totals == json.loads((tmp_path / "locust.json").read_text())
     assert totals["requests"] == len(paths) >= 30
     assert totals["failures"] == 0

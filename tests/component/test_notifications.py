@@ -37,7 +37,7 @@ def ask(inbox: Inbox) -> Iterator[Any]:
     host, port = str(server.server_address[0]), server.server_address[1]
 
     def call(method: str, path: str, body: Any = None) -> tuple[int, str]:
-        connection = http.client.HTTPConnection(host, port, timeout=5)
+        connection = http.client.HTTPConnection(host, port, timeout=60)
         connection.request(method, path, body if isinstance(body, str | None) else json.dumps(body))
         answer = connection.getresponse()
         text = answer.read().decode()

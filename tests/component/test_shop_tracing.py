@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from deploy.workloads.shop.tracing import Hop, Step, forwarded
 from deploy.workloads.shop.worker import Worker
 
-from .shop_in_process import process, run, shop
+from .shop_in_process import process, run, shop, until
 
 
 class Trace:
@@ -39,7 +38,7 @@ def test_an_order_is_one_chain_from_the_way_in_to_the_database_and_the_worker() 
             headers = {"traceparent": "gateway"}
             async with s.session.post(f"{s.url}/orders", json={"item": "tea"}, headers=headers) as answer:
                 assert answer.status == 201
-            await asyncio.sleep(0)
+            await until(lambda: s.jobs.waiting)
             working = process("worker")
             working.step = trace.of("worker")
             assert await Worker(working, s.ledger, s.jobs).handle(await s.jobs.take(0) or s.jobs.taken[0]) == "done"

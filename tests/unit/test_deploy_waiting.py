@@ -7,19 +7,7 @@ import pytest
 from deploy import waiting
 from deploy.errors import Problem, Usage
 from deploy.waiting import NotSo, consistently, eventually, pause
-
-
-class Clock:
-    """Stands in for the module `time`."""
-
-    now_s = 0.0
-
-    def monotonic(self) -> float:
-        return self.now_s
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds >= 0
-        self.now_s += seconds
+from tests.unit.clock import Clock
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +19,30 @@ RULES = ROOT / "deploy" / "observability" / "prometheus" / "rules"
 TARGETS = {target["id"]: target for target in tomllib.loads(catalogue.TARGETS.read_text())["target"]}
 
 
+@cache
+def calls() -> list[tuple[str, ast.Call]]:
+    """Returns (file, call) for each call in a test that may name a target or an experiment."""
+    texts = {path.name: path.read_text() for path in sorted(TESTS.glob("*/test_*.py"))}
+    telling = {name: text for name, text in texts.items() if "verifies(" in text or "experiment(" in text}
+    return [
+        (name, node) for name, text in telling.items() for node in ast.walk(ast.parse(text)) if type(node) is ast.Call
+    ]
+
+
 def named_by_tests() -> Any:
     """Returns (file, target) for each pytest.mark.verifies in the live tests."""
-    found = []
-    for path in sorted(TESTS.glob("*/test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "verifies":
-                found += [(path.name, ast.literal_eval(argument)) for argument in node.args]
-    return found
+    marks = [(name, call) for name, call in calls() if getattr(call.func, "attr", None) == "verifies"]
+    return [(name, ast.literal_eval(argument)) for name, call in marks for argument in call.args]
 
 
+@cache
 def calls_in_tests() -> Any:
     """Returns (experiment, control) for each experiment that a live test runs."""
     found = set()
-    for path in sorted(TESTS.glob("*/test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "experiment":
-                control = next((ast.literal_eval(word.value) for word in node.keywords if word.arg == "control"), None)
-                found.add((ast.literal_eval(node.args[0]), control))
+    for _, call in calls():
+        if getattr(call.func, "id", None) == "experiment":
+            control = next((ast.literal_eval(word.value) for word in call.keywords if word.arg == "control"), None)
+            found.add((ast.literal_eval(call.args[0]), control))
     return found
 
 

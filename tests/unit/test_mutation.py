@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import mutation
-
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
+
+    from tests.mutation import Mutant
 
 TEXT = '''from __future__ import annotations
 
@@ -38,14 +39,21 @@ def kept[T](size: int, words: str = "of many words") -> bool:
 
 
 @pytest.fixture
-def spoilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[mutation.Mutant]:
+def mutation() -> ModuleType:
+    from tests import mutation
+
+    return mutation
+
+
+@pytest.fixture
+def spoilt(mutation: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Mutant]:
     monkeypatch.setattr(mutation, "ROOT", tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "spoilt_module.py").write_text(TEXT)
     return list(mutation.mutants(tmp_path / "spoilt_module.py"))
 
 
-def test_bodies_are_spoilt_and_nothing_else(spoilt: list[mutation.Mutant]) -> None:
+def test_bodies_are_spoilt_and_nothing_else(spoilt: list[Mutant]) -> None:
     assert {mutant.function for mutant in spoilt} == {"Box.twice", "Box.__init__", "kept"}
     assert {mutant.after.strip() for mutant in spoilt if mutant.function == "kept"} == {
         'return size <= LIMIT and "some prose" != "word"',
@@ -57,7 +65,7 @@ def test_bodies_are_spoilt_and_nothing_else(spoilt: list[mutation.Mutant]) -> No
     assert "spoilt_module.py:13 Box.twice" in str(next(m for m in spoilt if m.function == "Box.twice"))
 
 
-def test_a_mutant_is_the_function_with_other_code(spoilt: list[mutation.Mutant]) -> None:
+def test_a_mutant_is_the_function_with_other_code(mutation: ModuleType, spoilt: list[Mutant]) -> None:
     module = importlib.import_module("spoilt_module")
     for mutant, found in ((m, mutation.function_of(module, m.function)) for m in spoilt):
         code = mutation.code_of(mutant)

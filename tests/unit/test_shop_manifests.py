@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ SHOP, TRAFFIC = paths.DEPLOY / "high_availability", paths.DEPLOY / "istio" / "tr
 TIERS = {"app": (9, 30), "api": (6, 20), "worker": (6, 20)}
 
 
-def _objects(folder: Path) -> Iterator[dict[str, Any]]:
-    for name in yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]:
-        yield from yaml.safe_load_all((folder / name).read_text())
+@cache
+def _objects(folder: Path) -> list[dict[str, Any]]:
+    names = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
+    return [each for name in names for each in yaml.safe_load_all((folder / name).read_text())]
 
 
 def _named(folder: Path, kind: str, name: str) -> dict[str, Any]:
