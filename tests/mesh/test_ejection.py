@@ -28,10 +28,6 @@ def test_three_errors_in_a_row_eject_and_two_do_not(experiment: Any) -> None:
 
 
 @pytest.mark.control
-def test_two_errors_that_eject_are_noticed(experiment: Any) -> None:
-    experiment("mesh/ejection_threshold", control="two-errors").broke("mesh.ejection_threshold")
-
-
-@pytest.mark.control
-def test_three_errors_that_do_not_are_noticed(experiment: Any) -> None:
-    experiment("mesh/ejection_threshold", control="thirty-errors").broke("mesh.ejection_threshold")
+@pytest.mark.parametrize("control", ["two-errors", "thirty-errors"])
+def test_another_number_of_errors_is_noticed(experiment: Any, control: str) -> None:
+    experiment("mesh/ejection_threshold", control=control).broke("mesh.ejection_threshold")
