@@ -42,7 +42,6 @@ def test_the_real_targets() -> None:
     targets = load_targets()
     assert {t.id: (t.relation, t.limit, t.unit) for t in targets} == {
         "mesh.ejection": ("<", 60, "s"),
-        "mesh.ejection_threshold": ("==", 0, "violations"),
         "mesh.mtls": ("==", 0, "violations"),
         "ha.pdb": (">=", 66, "%"),
         "ha.failover_traffic": ("<", 300, "s"),
