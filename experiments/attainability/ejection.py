@@ -40,25 +40,6 @@ def ejection(question: Question) -> Attainability:
     )
 
 
-@bounds("threshold_violations")
-def threshold(question: Question) -> Attainability:
-    """No violation, if the proxies count as many errors in a row as are promised, and may eject one at all."""
-    settings, fault, wanted = question.settings, question.arguments("break_replicas"), question.target.parameters
-    hosts = mesh.endpoints(settings, fault["namespace"], fault["app"])
-    host = mesh.host_name(fault["namespace"], fault["app"])
-    rule = mesh.rule_of(settings, host)
-    if obstacle := mesh.obstacle(rule, host, int(fault["count"]), sum(hosts.values())):
-        return question.never(obstacle.bound_by, obstacle.fix)
-    assert rule is not None
-    errors = mesh.errors_until_ejected(rule)
-    is_promised = int(wanted["tolerated"]) < errors <= int(wanted["ejects"])
-    return question.answer(
-        0 if is_promised else 1,
-        f"{named(rule)}: consecutive5xxErrors {errors}",
-        f"consecutive5xxErrors: {wanted['ejects']}",
-    )
-
-
 def _slowest(
     question: Question, rule: Item, clients: list[Client], zone: str, hosts: dict[str, int]
 ) -> tuple[float, Client]:

@@ -8,7 +8,6 @@ from contextlib import suppress
 from deploy.errors import Problem
 from deploy.waiting import NotSo, consistently, eventually, pause
 from experiments import session
-from experiments.drivers.injector import Replica, Switch
 from experiments.watch.ejection import EjectionWatcher
 
 
@@ -75,26 +74,6 @@ def ejected(within_s: float, tail_s: float) -> dict[str, object]:
     pause(tail_s)
     running.still_watched()
     return {"bad": sorted(bad), "after_s": after_s, "not_by": waiting()}
-
-
-def errors_spent(namespace: str, app: str, within_s: float, tail_s: float) -> dict[str, object]:
-    """Waits until every replica that was to answer a number of errors has answered them all, and `tail_s` more.
-
-    The tail shows whether it is asked again. Whether it was asked often enough is what the judge reads from the record.
-    """
-    running = session.current()
-    switch = Switch(running.cluster, namespace, app)
-    faults = [entry.undo for entry in running.ledger.own() if entry.undo["undo"] == "clear-fault"]
-    broken = [Replica(**pod) for undo in faults for pod in undo["pods"]]
-
-    def waiting() -> list[str]:
-        return [str(state["pod"]) for state in switch.states(broken) if state["active"]]
-
-    with suppress(NotSo):
-        eventually(waiting, lambda names: not names, within_s=within_s, every_s=2, what="every error to be out")
-    pause(tail_s)
-    running.still_watched()
-    return {"replicas": [replica.name for replica in broken], "still_to_err": waiting()}
 
 
 def stays_ready(for_s: float) -> bool:

@@ -48,7 +48,6 @@ def _pod_availability(run: Path) -> Path:
 
 BUILT: dict[str, Callable[[Path], Path]] = {
     "mesh.ejection": lambda run: records.ejection_case().write(run),
-    "mesh.ejection_threshold": lambda run: records.threshold_case().write(run),
     "mesh.mtls": lambda run: records.mtls_case().write(run),
     "high_availability.disruption_budget": lambda run: records.pdb_case().write(run),
     "high_availability.zone_outage": _zone,

@@ -20,14 +20,3 @@ def test_one_bad_replica_of_nine_is_ejected_by_every_client(experiment: Any) -> 
 @pytest.mark.control
 def test_without_outlier_detection_the_errors_go_on(experiment: Any) -> None:
     experiment("mesh/ejection", control="no-outlier-detection").broke("mesh.ejection")
-
-
-@pytest.mark.verifies("mesh.ejection_threshold")
-def test_three_errors_in_a_row_eject_and_two_do_not(experiment: Any) -> None:
-    experiment("mesh/ejection_threshold").kept("mesh.ejection_threshold")
-
-
-@pytest.mark.control
-@pytest.mark.parametrize("control", ["two-errors", "thirty-errors"])
-def test_another_number_of_errors_is_noticed(experiment: Any, control: str) -> None:
-    experiment("mesh/ejection_threshold", control=control).broke("mesh.ejection_threshold")

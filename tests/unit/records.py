@@ -210,25 +210,6 @@ def ejection_case(**changes: Any) -> Case:
     )
 
 
-def threshold_case(**changes: Any) -> Case:
-    """app-0 answers two errors and is asked again; 40 s later app-1 answers three and is out."""
-    client = "callers/caller-us-east-1a"
-    events: list[dict[str, Any]] = [{"t": T0 - 5, "kind": "clients", "expected": [client]}]
-    for number, (host, requests, after_s) in enumerate((("app-0", 2, 0), ("app-1", 3, 40))):
-        for event in fault(f"{requests} errors", 25, pod=f"shop/{host}", requests=requests):
-            moved = {key: event[key] + after_s for key in ("t", "lo", "hi") if key in event}
-            counted = {"observed": {"faulted_total": requests}} if event["kind"] == "fault.proof" else {}
-            events.append(event | moved | counted)
-        events += [ejection(client, after_s + 2.0, host)] * number
-    rows = samples([(1.0, 1.2), (41.0, 41.3)], until_s=70)
-    for row in rows:
-        hosts = [host for host in ("app-0", "app-2", "app-1") if host != "app-1" or row["due"] < T0 + 41]
-        row["answer"] = hosts[row["i"] % len(hosts)] if row["status"] == 200 else None
-    callers = {"us-east-1a": rows}
-    case = {"experiment": "mesh/ejection_threshold", "targets": ["mesh.ejection_threshold"], "events": events}
-    return Case(**case | {"callers": callers} | changes)
-
-
 PORTS = ("shop/app-0:8080", "data/redis-0:6379")
 
 
