@@ -33,13 +33,10 @@ def choose(replicas: Sequence[Pod], count: int, seed: str) -> list[Pod]:
     return [ordered[place] for place in sorted(places)]
 
 
-def break_replicas(
-    namespace: str, app: str, count: int, status: int, hold_s: float, requests: int | None = None
-) -> dict[str, Any]:
+def break_replicas(namespace: str, app: str, count: int, status: int, hold_s: float) -> dict[str, Any]:
     """Makes replicas of a tier answer with a status until they are healed, `hold_s` and a minute at most.
 
-    With `requests` each answers so many of them, and heals by itself. The proof that it acted is recorded when they are
-    healed, from the replicas' own counters.
+    The proof that it acted is recorded when they are healed, from the replicas' own counters.
     """
     running = session.current()
     out = {name for watcher in running.watchers if isinstance(watcher, EjectionWatcher) for name in watcher.flagged}
@@ -48,10 +45,10 @@ def break_replicas(
     switch = Switch(running.cluster, namespace, app)
     return _inject(
         switch,
-        f"replicas of {namespace}/{app} answer {'errors' if requests is None else f'{requests} errors'}",
+        f"replicas of {namespace}/{app} answer errors",
         chosen,
-        lambda replicas: switch.set_status(replicas, status, hold_s + 60, requests),
-        {"status": status} if requests is None else {"status": status, "requests": requests},
+        lambda replicas: switch.set_status(replicas, status, hold_s + 60),
+        {"status": status},
     )
 
 

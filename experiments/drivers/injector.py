@@ -38,13 +38,9 @@ class Switch:
     namespace: str
     app: str
 
-    def set_status(self, replicas: Sequence[Replica], status: int, for_s: float, requests: int | None = None) -> None:
-        """Makes replicas answer every business request with a status.
-
-        They heal by themselves after `for_s`, or each after it has answered so many `requests`.
-        """
-        bound = {} if requests is None else {"requests": requests}
-        self._call(replicas, "POST", {"kind": "status", "value": status, "for_s": for_s, **bound})
+    def set_status(self, replicas: Sequence[Replica], status: int, for_s: float) -> None:
+        """Makes replicas answer every business request with a status; they heal by themselves after `for_s`."""
+        self._call(replicas, "POST", {"kind": "status", "value": status, "for_s": for_s})
 
     def set_unready(self, replicas: Sequence[Replica], for_s: float) -> None:
         """Makes replicas tell their kubelet that they are not ready, and go on serving; they heal after `for_s`."""

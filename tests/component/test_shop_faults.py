@@ -11,7 +11,7 @@ import pytest
 
 from deploy.waiting import eventually
 from deploy.workloads.shop import strain, switchboard
-from deploy.workloads.shop.faults import FOR_S_MAX, REQUESTS_MAX, BadFault, Fault, FaultSwitch
+from deploy.workloads.shop.faults import FOR_S_MAX, BadFault, Fault, FaultSwitch
 
 
 class Clock:
@@ -44,8 +44,6 @@ def switch(clock: Clock) -> FaultSwitch:
         {"kind": "hang", "for_s": 0.5},
         {"kind": "hang", "for_s": 5, "probes": True},
         {"kind": "unready", "for_s": 5},
-        {"kind": "status", "value": 500, "for_s": 5, "requests": 1},
-        {"kind": "hang", "for_s": 5, "requests": REQUESTS_MAX},
     ],
 )
 def test_what_is_within_bounds_is_accepted(body: dict[str, object]) -> None:
@@ -75,10 +73,6 @@ def test_what_is_within_bounds_is_accepted(body: dict[str, object]) -> None:
         ({"kind": "hang", "value": 1, "for_s": 1}, "leave it out"),
         ({"kind": "delay", "value": 1, "for_s": 1, "probes": True}, 'only with {"kind": "hang"}'),
         ({"kind": "hang", "for_s": 1, "extra": 1}, "unknown field 'extra'"),
-        ({"kind": "status", "value": 500, "for_s": 1, "requests": 0}, "how many requests suffer"),
-        ({"kind": "status", "value": 500, "for_s": 1, "requests": 2.5}, "whole number, such as 2"),
-        ({"kind": "status", "value": 500, "for_s": 1, "requests": REQUESTS_MAX + 1}, "how many requests suffer"),
-        ({"kind": "unready", "for_s": 1, "requests": 2}, "leave requests out"),
     ],
 )
 def test_what_is_not_is_refused_with_the_fix_in_the_text(body: object, fix: str) -> None:
@@ -95,19 +89,6 @@ def test_a_fault_heals_by_itself_at_its_time_and_not_before(switch: FaultSwitch,
     assert switch.take() is None
     state = switch.state()
     assert (state["active"], state["until_mono"], state["faulted_total"], state["served_total"]) == (None, 160.0, 1, 2)
-
-
-def test_a_fault_of_so_many_requests_heals_after_them_and_says_when(switch: FaultSwitch, clock: Clock) -> None:
-    active = switch.set(Fault("status", 500, for_s=60, requests=2))
-    assert switch.take() is active
-    assert switch.state()["active"] == {"kind": "status", "value": 500, "for_s": 60, "probes": False, "requests": 2}
-    clock.now = 103.0
-    assert switch.take() is active
-    clock.now = 110.0
-    assert switch.take() is None
-    switch.clear()
-    state = switch.state()
-    assert (state["active"], state["until_mono"], state["faulted_total"], state["served_total"]) == (None, 103.0, 2, 3)
 
 
 def test_taking_a_fault_back_keeps_its_count_and_says_when_it_ended(switch: FaultSwitch, clock: Clock) -> None:

@@ -172,7 +172,7 @@ def test_a_loop_that_does_not_come_round_makes_the_liveness_probe_fail(over_s: f
             await asyncio.Event().wait()
             return None
 
-        bench.jobs.take = never  # type: ignore[method-assign]
+        bench.jobs.take = never  # type: ignore[assignment, method-assign]
         running = worker.running(None)  # type: ignore[arg-type]
         await anext(running)
         await taking.wait()

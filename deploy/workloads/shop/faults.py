@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FOR_S_MAX = 3600.0
-REQUESTS_MAX = 1_000_000
 # kind -> (lowest value, highest value, what the value is); None: the kind takes no value
 VALUES: dict[str, tuple[float, float, str] | None] = {
     "status": (400, 599, "the HTTP status to answer"),
@@ -37,22 +36,21 @@ class BadFault(ValueError):  # noqa: N818 - it says what is bad
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is asked for: a kind, its value (0 where it takes none), a bound in seconds, and perhaps in requests."""
+    """What is asked for: a kind, its value (0 where the kind takes none), a bound in seconds."""
 
     kind: str
     value: float
     for_s: float
     probes: bool = False
-    requests: int | None = None
 
     @classmethod
     def parse(cls, body: object) -> Fault:
         """Reads a request's JSON; BadFault carries the fix in its text."""
         if not isinstance(body, dict):
             raise BadFault('send a JSON object such as {"kind": "status", "value": 503, "for_s": 60}')
-        unknown = sorted(set(body) - {"kind", "value", "for_s", "probes", "requests"})
+        unknown = sorted(set(body) - {"kind", "value", "for_s", "probes"})
         if unknown:
-            raise BadFault(f"unknown field {unknown[0]!r}: use kind, value, for_s, requests, and probes with a hang")
+            raise BadFault(f"unknown field {unknown[0]!r}: use kind, value, for_s, and probes with a hang")
         kind = body.get("kind")
         if not isinstance(kind, str) or kind not in VALUES:
             raise BadFault(f"kind {kind!r} is not known: use one of {', '.join(VALUES)}")
@@ -64,7 +62,7 @@ class Fault:
         probes = body.get("probes", False)
         if not isinstance(probes, bool) or (probes and kind != "hang"):
             raise BadFault('probes is true or false, and true only with {"kind": "hang"}')
-        return cls(kind, _value(kind, body.get("value")), for_s, probes, _requests(kind, body.get("requests")))
+        return cls(kind, _value(kind, body.get("value")), for_s, probes)
 
 
 def _value(kind: str, value: object) -> float:
@@ -77,17 +75,6 @@ def _value(kind: str, value: object) -> float:
     if kind == "status" and not number.is_integer():
         raise BadFault("value must be a whole number, the HTTP status to answer, such as 503")
     return number
-
-
-def _requests(kind: str, given: object) -> int | None:
-    if given is None:
-        return None
-    if kind not in ON_REQUESTS:
-        raise BadFault(f"a {kind} meets no single requests: leave requests out")
-    number = _number(given, "requests", 1, REQUESTS_MAX, "how many requests suffer before the fault heals by itself")
-    if not number.is_integer():
-        raise BadFault("requests must be a whole number, such as 2")
-    return int(number)
 
 
 def _number(given: object, name: str, low: float, high: float, meaning: str) -> float:
@@ -156,8 +143,6 @@ class FaultSwitch:
             if active is None or active.fault.kind not in ON_REQUESTS:
                 return None
             self._faulted += 1
-            if self._faulted == active.fault.requests:
-                self._ended = self._clock()  # nobody is woken: who is held by a hang was meant to suffer it
             return active
 
     def take_probe(self, *, readiness: bool) -> Active | None:
@@ -198,5 +183,4 @@ def _shown(fault: Fault) -> dict[str, object]:
     value: float | int | None = None if VALUES[fault.kind] is None else fault.value
     if fault.kind == "status":
         value = int(fault.value)
-    shown: dict[str, object] = {"kind": fault.kind, "value": value, "for_s": fault.for_s, "probes": fault.probes}
-    return shown if fault.requests is None else {**shown, "requests": fault.requests}
+    return {"kind": fault.kind, "value": value, "for_s": fault.for_s, "probes": fault.probes}
