@@ -44,6 +44,8 @@ def test_the_real_targets() -> None:
         "mesh.ejection": ("<", 60, "s"),
         "mesh.ejection_api": ("<", 60, "s"),
         "mesh.zone_isolation": ("<", 60, "s"),
+        "mesh.ejection_threshold": ("==", 3, "errors"),
+        "mesh.ejection_hold": (">=", 300, "s"),
         "mesh.mtls": ("==", 0, "violations"),
         "ha.pdb": (">=", 66, "%"),
         "ha.failover_traffic": ("<", 300, "s"),
