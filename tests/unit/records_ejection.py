@@ -31,11 +31,12 @@ def trial(at_s: float, errors: int, *, ejected: bool, further: int = 0) -> list[
 
 
 def threshold(two: list[dict[str, Any]] | None = None, three: list[dict[str, Any]] | None = None) -> Case:
-    """Two errors, after which it serves again, and ten seconds later three, after which it is out."""
+    """The replica serves, answers two errors, serves again, and ten seconds later answers three and is out."""
     first = [*trial(0, 2, ejected=False), asked(6, 6.5, served=9)] if two is None else two
     second = trial(10, 3, ejected=True) if three is None else three
     clients = {"t": T0 - 5, "kind": "clients", "expected": [CLIENT]}
-    return Case("mesh/ejection_threshold", ["mesh.ejection_threshold"], [clients, *first, *second])
+    events = [clients, asked(-2, -1, served=9), *first, *second]
+    return Case("mesh/ejection_threshold", ["mesh.ejection_threshold"], events)
 
 
 def held(back_s: float = 302.0, until_s: float = 320.0) -> list[dict[str, Any]]:

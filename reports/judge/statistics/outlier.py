@@ -79,6 +79,7 @@ def _trial(record: CaseRecord, window: FaultWindow, until: float, parameters: As
     first, *later = asked
     if not (errors := first.errors.get(host, 0)):
         raise Inconclusive(f"{client} met no error of {host}", "let it ask until it has met some")
+    _row_began_here(record, window, client, host)
     _nobody_else_met_one(record, window, asked, host)
     if (count := sum(event.count for event in later)) < parameters.asked_min:
         raise Inconclusive(
@@ -103,6 +104,16 @@ def _only_client(record: CaseRecord, window: FaultWindow, asked: Sequence[Asked]
             "let one client ask whose proxy watch_ejections was told of",
         )
     return clients.pop()
+
+
+def _row_began_here(record: CaseRecord, window: FaultWindow, client: str, host: str) -> None:
+    """An answer of the replica just before ended every earlier row of errors that the proxy had counted."""
+    earlier = [event for event in record.of(Asked) if event.client == client and event.hi <= window.started.lo]
+    if not earlier or not earlier[-1].served.get(host):
+        raise Inconclusive(
+            f"{client} was not served by {host} just before {window.fault}: its errors may have begun earlier",
+            "let it ask before each fault",
+        )
 
 
 def _nobody_else_met_one(record: CaseRecord, window: FaultWindow, asked: Sequence[Asked], host: str) -> None:
