@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from reports.clients import Asked, EjectionEnded
 from reports.surroundings import Attainability, Baseline, Collected, WatcherDied, Weakening
 from reports.traces import Trace, TraceSearch
 
@@ -238,7 +239,9 @@ type Known = (
     | FaultProof
     | FaultEnded
     | Ejection
+    | EjectionEnded
     | Clients
+    | Asked
     | Ready
     | Eviction
     | Handshake

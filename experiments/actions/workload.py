@@ -33,14 +33,17 @@ def choose(replicas: Sequence[Pod], count: int, seed: str) -> list[Pod]:
     return [ordered[place] for place in sorted(places)]
 
 
-def break_replicas(namespace: str, app: str, count: int, status: int, hold_s: float) -> dict[str, Any]:
-    """Makes replicas of a tier answer with a status until they are healed, `hold_s` and a minute at most.
+def break_replicas(namespace: str, app: str, count: int, status: int, hold_s: float, zone: str = "") -> dict[str, Any]:
+    """Makes replicas of a tier, in one zone or in any, answer with a status until they are healed.
 
-    The proof that it acted is recorded when they are healed, from the replicas' own counters.
+    They heal by themselves after `hold_s` and a minute. The proof that it acted is recorded when they are healed, from
+    the replicas' own counters.
     """
     running = session.current()
     out = {name for watcher in running.watchers if isinstance(watcher, EjectionWatcher) for name in watcher.flagged}
-    fresh = [pod for pod in _ready(namespace, app) if pod.name not in out]  # who is out already cannot be ejected
+    nodes = running.cluster.nodes_in(zone) if zone else ()
+    there = [pod for pod in _ready(namespace, app) if not zone or pod.node in nodes]
+    fresh = [pod for pod in there if pod.name not in out]  # who is out already cannot be ejected
     chosen = choose(fresh, count, os.environ.get(SEED, "1"))
     switch = Switch(running.cluster, namespace, app)
     return _inject(

@@ -1,29 +1,49 @@
-"""Ejection of bad replicas: may they be ejected at all, and how soon do a client's own calls tell it to?"""
+"""Ejection of bad replicas: may they be ejected at all, how soon do a client's calls tell it to, and how long for?"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import wraps
 
 from experiments.attainability import mesh
+from experiments.attainability.durations import seconds
 from experiments.attainability.mesh import Client
 from experiments.attainability.model import Attainability, Item, Question, named
-from experiments.attainability.registry import bounds
+from experiments.attainability.registry import Check, bounds
+
+
+def _by_rule(answer: Callable[[Question, Item], Attainability]) -> Check:
+    """Answers by the rule of the tier that is broken; out of reach where it lets nobody eject what is broken."""
+
+    @wraps(answer)
+    def check(question: Question) -> Attainability:
+        fault = question.arguments("break_replicas")
+        host = mesh.host_name(fault["namespace"], fault["app"])
+        rule = mesh.rule_of(question.settings, host)
+        if obstacle := mesh.obstacle(rule, host, int(fault["count"]), sum(_hosts(question).values())):
+            return question.never(obstacle.bound_by, obstacle.fix)
+        assert rule is not None
+        return answer(question, rule)
+
+    return check
+
+
+def _hosts(question: Question) -> dict[str, int]:
+    """How many replicas there are in each zone of the tier that is broken."""
+    fault = question.arguments("break_replicas")
+    return mesh.endpoints(question.settings, fault["namespace"], fault["app"])
 
 
 @bounds("ejection_s")
-def ejection(question: Question) -> Attainability:
+@_by_rule
+def ejection(question: Question, rule: Item) -> Attainability:
     """Consecutive errors x endpoints / rate, for the client that calls a bad replica least often.
 
     Every client's proxy ejects for itself, and at once: the sweep at `interval` only brings replicas back.
     """
-    settings, fault = question.settings, question.arguments("break_replicas")
-    hosts = mesh.endpoints(settings, fault["namespace"], fault["app"])
-    host = mesh.host_name(fault["namespace"], fault["app"])
-    rule = mesh.rule_of(settings, host)
-    if obstacle := mesh.obstacle(rule, host, int(fault["count"]), sum(hosts.values())):
-        return question.never(obstacle.bound_by, obstacle.fix)
-    assert rule is not None
-    clients = mesh.clients(question.traffic, mesh.endpoints(settings, *mesh.INGRESS))
+    hosts = _hosts(question)
+    clients = mesh.clients(question.traffic, mesh.endpoints(question.settings, *mesh.INGRESS))
     # The bad replica may be in any zone: the best figure is that of the zone where the slowest client is quickest.
     floor_s, client = min((_slowest(question, rule, clients, zone, hosts) for zone in hosts), key=lambda pair: pair[0])
     errors = mesh.errors_until_ejected(rule)
@@ -38,6 +58,28 @@ def ejection(question: Question) -> Attainability:
         f"{named(rule)}: consecutive5xxErrors {errors} of {sum(hosts.values())} endpoints; {rate}",
         _fix(errors, floor_s, question.target.limit, client),
     )
+
+
+@bounds("errors_until_ejected")
+@_by_rule
+def threshold(question: Question, rule: Item) -> Attainability:
+    """The number that the rule says."""
+    errors = mesh.errors_until_ejected(rule)
+    words = f"{named(rule)}: consecutive5xxErrors"
+    return question.answer(float(errors), f"{words} {errors}", f"consecutive5xxErrors: {question.target.limit:g}")
+
+
+@bounds("kept_out_s")
+@_by_rule
+def kept_out(question: Question, rule: Item) -> Attainability:
+    """The time that the rule says; the return, at the first sweep after it, must still be in time."""
+    detection, most_s = mesh.policy(rule)["outlierDetection"], question.target.parameters["back_s_max"]
+    base_s = seconds(detection.get("baseEjectionTime", mesh.EJECTED_S))
+    sweep_s = seconds(detection.get("interval", mesh.SWEEP_S))
+    words = f"{named(rule)}: baseEjectionTime {base_s:g} s, and back within the interval of {sweep_s:g} s"
+    if base_s + sweep_s > most_s:
+        return question.never(words, f"baseEjectionTime and interval: at most {most_s:g} s together", base_s)
+    return question.answer(base_s, words, f"baseEjectionTime: {question.target.limit:g}s")
 
 
 def _slowest(

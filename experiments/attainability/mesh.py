@@ -19,8 +19,8 @@ MESH = "mesh"  # among the gateways of a VirtualService: the sidecars
 INGRESS = ("istio-system", "istio-ingressgateway")
 # The most that one of Locust's users asks for: it waits 0.7 s on average, and every fifth task is two requests.
 USER_HZ = 1.7
-# Istio's defaults (envoy outlier detection: 5 errors, 10 % of the hosts).
-ERRORS, EJECTED_PERCENT_MAX = 5, 10
+# Istio's defaults (envoy outlier detection: 5 errors, 10 % of the hosts, for 30 s; looked at every 10 s).
+ERRORS, EJECTED_PERCENT_MAX, EJECTED_S, SWEEP_S = 5, 10, 30, 10
 
 
 @dataclass(frozen=True, slots=True)

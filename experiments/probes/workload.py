@@ -76,6 +76,32 @@ def ejected(within_s: float, tail_s: float) -> dict[str, object]:
     return {"bad": sorted(bad), "after_s": after_s, "not_by": waiting()}
 
 
+def let_in_again(within_s: float, tail_s: float) -> dict[str, object]:
+    """Waits until no watched client keeps anybody out, `within_s` at most, and `tail_s` more.
+
+    The tail is for callers to be answered by who came back. Who is still out is a finding that the judge reads from the
+    record, not an error of the experiment.
+
+    Raises:
+        Problem: nobody watches.
+    """
+    running = session.current()
+    begin = time.monotonic()
+    clients = [watcher for watcher in running.watchers if isinstance(watcher, EjectionWatcher)]
+    if not clients:
+        raise Problem("nobody sees who is let in again", fix="call watch_ejections first")
+
+    def kept_out() -> list[str]:
+        return sorted({name for client in clients for name in client.flagged})
+
+    with suppress(NotSo):
+        eventually(kept_out, lambda names: not names, within_s=within_s, every_s=1, what="everybody to be let in again")
+    after_s = time.monotonic() - begin
+    pause(tail_s)
+    running.still_watched()
+    return {"after_s": after_s, "out": kept_out()}
+
+
 def stays_ready(for_s: float) -> bool:
     """Says whether every watched tier stays whole for a while."""
     try:

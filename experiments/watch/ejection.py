@@ -1,7 +1,8 @@
-"""Sees when each client's proxy ejects a host, from Envoy's own flag.
+"""Sees when each client's proxy ejects a host and lets it in again, from Envoy's own flag.
 
 One exec per client stays open and prints a line a poll, stamped with the kernel's uptime before and after it. The
-ejection lies between the start of the last poll without the flag and the end of the first poll with it.
+ejection lies between the start of the last poll without the flag and the end of the first poll with it; its end between
+the start of the last poll with the flag and the end of the first poll without it.
 """
 
 from __future__ import annotations
@@ -52,24 +53,29 @@ def parse(line: str) -> Poll:
     return Poll(float(before), float(after), frozenset(entry.rpartition("::")[2] for entry in entries))
 
 
-def ejections(polls: Iterator[Poll]) -> Iterator[tuple[str, float, float]]:
-    """Yields (host, lo, hi) for each host when its flag is first seen after a poll without it, again if it returns.
+BEGAN, ENDED = "ejection", "ejection.ended"
 
-    A flag that stands at the first answer is older than the watch and is left out: it is not this fault's.
+
+def ejections(polls: Iterator[Poll]) -> Iterator[tuple[str, str, float, float]]:
+    """Yields (BEGAN or ENDED, host, lo, hi) for each host whose flag comes, or goes, from one poll to the next.
+
+    A flag that stands at the first answer is older than the watch: it is not this fault's, and only its end is told.
     """
-    clear_since: float | None = None
+    asked: float | None = None
     flagged: frozenset[str] = frozenset()
     for poll in polls:
         if poll.hosts is None:
             continue
-        if clear_since is not None:
+        if asked is not None:
             for host in sorted(poll.hosts - flagged):
-                yield host, clear_since, poll.after
-        flagged, clear_since = poll.hosts, poll.before
+                yield BEGAN, host, asked, poll.after
+            for host in sorted(flagged - poll.hosts):
+                yield ENDED, host, asked, poll.after
+        flagged, asked = poll.hosts, poll.before
 
 
 class EjectionWatcher(Watcher):
-    """Watches one client's proxy and writes `ejection` events for the hosts it was told about."""
+    """Watches one client's proxy and writes the events of the hosts it was told about."""
 
     def __init__(
         self, recorder: Recorder, cluster: Cluster, client: str, upstream: str, hosts: Mapping[str, str]
@@ -84,12 +90,10 @@ class EjectionWatcher(Watcher):
 
     def watch(self) -> None:
         """Watches until stopped; the loop in the pod ends with its standard input."""
-        for host, lo, hi in ejections(self._polls()):
+        for kind, host, lo, hi in ejections(self._polls()):
             name = self._pod(host)
             if name:
-                self.recorder.event(
-                    "ejection", client=self.client, host=name, lo=lo - self.offset_s, hi=hi - self.offset_s
-                )
+                self.recorder.event(kind, client=self.client, host=name, lo=lo - self.offset_s, hi=hi - self.offset_s)
 
     def _pod(self, host: str) -> str | None:
         return self.hosts.get(host.rpartition(":")[0])

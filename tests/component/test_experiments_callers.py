@@ -94,3 +94,24 @@ def test_an_ejection_that_nobody_can_see_is_not_waited_for(
     monkeypatch.setattr(session, "current", lambda: SimpleNamespace(ledger=book, watchers=clients))
     with pytest.raises(Exception, match="nothing can be ejected"):
         workload.ejected(within_s=60, tail_s=15)
+
+
+@pytest.mark.parametrize(
+    ("clients", "out"),
+    [([Client("a", OUT, IN), Client("b", IN)], []), ([Client("a", OUT), Client("b", IN)], ["app-1"])],
+    ids=["all", "one never"],
+)
+def test_the_return_of_ejected_replicas_is_waited_for_and_a_tail(
+    monkeypatch: pytest.MonkeyPatch, clients: Any, out: Any
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(session, "current", lambda: SimpleNamespace(watchers=clients, still_watched=lambda: None))
+    monkeypatch.setattr(workload, "pause", waited.append)
+    told = workload.let_in_again(within_s=0.6, tail_s=5)
+    assert (told["out"], waited) == (out, [5])
+
+
+def test_a_return_that_nobody_can_see_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "current", lambda: SimpleNamespace(watchers=[]))
+    with pytest.raises(Exception, match="nobody sees who is let in again"):
+        workload.let_in_again(within_s=60, tail_s=5)

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deploy.errors import Problem
-from tests.unit import records, records_alerting, records_restoration, records_tracing
+from tests.unit import records, records_alerting, records_ejection, records_restoration, records_tracing
 
 KEPT = Path(__file__).parent / "bases"
 # What a judge reads; logs and dumps stay with their run.
@@ -46,8 +46,23 @@ def _pod_availability(run: Path) -> Path:
     return records.Case("alerts/pod_availability", ["alert.pod_availability"], events).write(run)
 
 
+def _ejection_api(run: Path) -> Path:
+    callers = {zone: caller for zone, caller in records.quick_callers().items() if zone in records.ZONES}
+    about = {"experiment": "mesh/ejection_api", "targets": ["mesh.ejection_api"]}
+    return records.ejection_case(("api-0",), **about, callers=callers).write(run)
+
+
+def _circuit_breaker(run: Path) -> Path:
+    about = {"experiment": "mesh/circuit_breaker", "targets": ["mesh.zone_isolation"]}
+    return records.ejection_case(("app-3", "app-4", "app-5"), **about).write(run)
+
+
 BUILT: dict[str, Callable[[Path], Path]] = {
     "mesh.ejection": lambda run: records.ejection_case().write(run),
+    "mesh.ejection_api": _ejection_api,
+    "mesh.circuit_breaker": _circuit_breaker,
+    "mesh.ejection_threshold": lambda run: records_ejection.threshold().write(run),
+    "mesh.ejection_hold": lambda run: records_ejection.hold().write(run),
     "mesh.mtls": lambda run: records.mtls_case().write(run),
     "high_availability.disruption_budget": lambda run: records.pdb_case().write(run),
     "high_availability.zone_outage": _zone,

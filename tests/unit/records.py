@@ -198,11 +198,11 @@ def quick_callers(last_s: float = 3.0) -> dict[str, list[dict[str, Any]]]:
 CLIENTS = ("istio-system/gw-0", "callers/caller-a", "callers/caller-b")
 
 
-def ejection_case(**changes: Any) -> Case:
+def ejection_case(pods: tuple[str, ...] = ("app-0",), **changes: Any) -> Case:
     events = [
-        *fault(pod="shop/app-0"),
+        *fault(pods=[f"shop/{pod}" for pod in pods]),
         {"t": T0 - 5, "kind": "clients", "expected": list(CLIENTS)},
-        *(ejection(client, 2.0 + k) for k, client in enumerate(CLIENTS)),
+        *(ejection(client, 2.0 + k, pod) for k, client in enumerate(CLIENTS) for pod in pods),
     ]
     callers = quick_callers()
     return Case(

@@ -105,6 +105,38 @@ def test_replicas_that_are_not_ready_do_not_count(objects: Any) -> None:
     assert "of 6 endpoints" in planned(patched, "mesh.ejection").bound_by
 
 
+@pytest.mark.parametrize("errors", [2, 3, 4, 0])
+def test_exactly_three_errors_eject(objects: Any, errors: int) -> None:
+    patched = changed(objects, "DestinationRule", "app", detection(consecutive5xxErrors=errors))
+    answer = planned(patched, "mesh.ejection_threshold")
+    assert (answer.attainable, answer.fix) == (errors == 3, "" if errors == 3 else "consecutive5xxErrors: 3")
+
+
+@pytest.mark.parametrize(
+    ("base", "sweep", "attainable", "fix"),
+    [
+        ("299s", "5s", False, "baseEjectionTime: 300s"),
+        ("300s", "5s", True, ""),
+        ("5m", "10s", True, ""),
+        ("300s", "11s", False, "baseEjectionTime and interval: at most 310 s together"),
+        (None, "5s", False, "baseEjectionTime: 300s"),
+        ("300s", None, True, ""),
+    ],
+)
+def test_an_ejected_replica_is_out_for_the_base_time_and_back_at_the_next_sweep(
+    objects: Any, base: str | None, sweep: str | None, attainable: Any, fix: str
+) -> None:
+    patched = changed(objects, "DestinationRule", "app", detection(baseEjectionTime=base, interval=sweep))
+    answer = planned(patched, "mesh.ejection_hold")
+    assert (answer.attainable, answer.fix) == (attainable, fix)
+
+
+@pytest.mark.parametrize("target", ["mesh.ejection_threshold", "mesh.ejection_hold"])
+def test_who_may_not_be_ejected_is_not_kept_out_either(objects: Any, target: str) -> None:
+    answer = planned(changed(objects, "DestinationRule", "app", detection(maxEjectionPercent=10)), target)
+    assert (answer.attainable, answer.fix) == (False, "maxEjectionPercent: at least 12")
+
+
 # ---- traffic after a zone is lost
 
 

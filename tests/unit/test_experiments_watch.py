@@ -25,12 +25,17 @@ def polls(*lines: Any) -> Any:
 
 def test_an_ejection_lies_between_the_last_clear_poll_and_the_first_flagged_one() -> None:
     seen = list(ejection.ejections(polls("1.00 1.02 ", "2.00 2.03", f"3.00 3.01 {LINE}", f"4.00 4.01 {LINE}")))
-    assert seen == [("10.244.1.5:8080", 2.0, 3.01)]
+    assert seen == [(ejection.BEGAN, "10.244.1.5:8080", 2.0, 3.01)]
+
+
+def test_its_end_lies_between_the_last_flagged_poll_and_the_first_clear_one() -> None:
+    seen = list(ejection.ejections(polls("1 1.1", f"2 2.1 {LINE}", f"3 3.1 {LINE}", "4 - -", "5 5.1", "6 6.1")))
+    assert seen[1:] == [(ejection.ENDED, "10.244.1.5:8080", 3.0, 5.1)]
 
 
 def test_a_poll_without_an_answer_widens_the_interval() -> None:
     seen = list(ejection.ejections(polls("1.00 1.02", "2.00 - -", f"3.00 3.01 {LINE}")))
-    assert seen == [("10.244.1.5:8080", 1.0, 3.01)]
+    assert seen == [(ejection.BEGAN, "10.244.1.5:8080", 1.0, 3.01)]
 
 
 def test_a_flag_older_than_the_watch_is_not_this_fault_s() -> None:
@@ -39,7 +44,7 @@ def test_a_flag_older_than_the_watch_is_not_this_fault_s() -> None:
 
 def test_a_host_that_came_back_and_went_again_is_told_twice() -> None:
     seen = list(ejection.ejections(polls("1 1", f"2 2 {LINE}", "3 3", f"4 4 {LINE}")))
-    assert [(lo, hi) for _, lo, hi in seen] == [(1, 2), (3, 4)]
+    assert [(lo, hi) for kind, _, lo, hi in seen if kind == ejection.BEGAN] == [(1, 2), (3, 4)]
 
 
 @pytest.mark.parametrize("line", ["", "one word", "x y z", "1.0"])

@@ -42,6 +42,10 @@ def test_the_real_targets() -> None:
     targets = load_targets()
     assert {t.id: (t.relation, t.limit, t.unit) for t in targets} == {
         "mesh.ejection": ("<", 60, "s"),
+        "mesh.ejection_api": ("<", 60, "s"),
+        "mesh.zone_isolation": ("<", 60, "s"),
+        "mesh.ejection_threshold": ("==", 3, "errors"),
+        "mesh.ejection_hold": (">=", 300, "s"),
         "mesh.mtls": ("==", 0, "violations"),
         "ha.pdb": (">=", 66, "%"),
         "ha.failover_traffic": ("<", 300, "s"),
