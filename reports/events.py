@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from reports.proxies import Counts, Tries, TriesRead
 from reports.surroundings import Attainability, Baseline, Collected, WatcherDied, Weakening
 from reports.traces import Trace, TraceSearch
 
@@ -245,6 +246,9 @@ type Known = (
     | Coverage
     | Trace
     | TraceSearch
+    | Counts
+    | Tries
+    | TriesRead
     | Pressure
     | Phase
     | RecoveryPoint

@@ -69,6 +69,22 @@ def make_unready(namespace: str, app: str, count: int, hold_s: float) -> dict[st
     )
 
 
+def hang_replicas(namespace: str, app: str, count: int, hold_s: float) -> dict[str, Any]:
+    """Makes replicas take requests and answer none, until they are healed, `hold_s` and a minute at most.
+
+    They stay Ready: their probes are answered.
+    """
+    chosen = choose(_ready(namespace, app), count, os.environ.get(SEED, "1"))
+    switch = Switch(session.current().cluster, namespace, app)
+    return _inject(
+        switch,
+        f"replicas of {namespace}/{app} hang",
+        chosen,
+        lambda replicas: switch.set_hang(replicas, hold_s + 60),
+        {"hangs": True},
+    )
+
+
 def _inject(
     switch: Switch, fault: str, chosen: list[Pod], act: Callable[[list[Replica]], None], target: dict[str, Any]
 ) -> dict[str, Any]:
