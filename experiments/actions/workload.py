@@ -69,6 +69,19 @@ def make_unready(namespace: str, app: str, count: int, hold_s: float) -> dict[st
     )
 
 
+def slow_replicas(namespace: str, app: str, count: int, delay_s: float, hold_s: float) -> dict[str, Any]:
+    """Makes replicas wait `delay_s` before they answer, until they are healed, `hold_s` and a minute at most."""
+    chosen = choose(_ready(namespace, app), count, os.environ.get(SEED, "1"))
+    switch = Switch(session.current().cluster, namespace, app)
+    return _inject(
+        switch,
+        f"replicas of {namespace}/{app} are slow",
+        chosen,
+        lambda replicas: switch.set_delay(replicas, delay_s, hold_s + 60),
+        {"delay_s": delay_s},
+    )
+
+
 def hang_replicas(namespace: str, app: str, count: int, hold_s: float) -> dict[str, Any]:
     """Makes replicas take requests and answer none, until they are healed, `hold_s` and a minute at most.
 

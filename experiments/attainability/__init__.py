@@ -14,6 +14,7 @@ from experiments.attainability import (
     ejection,
     encryption,
     failover,
+    pool,
     retries,
     sampling,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "encryption",
     "failover",
     "plan",
+    "pool",
     "retries",
     "sampling",
 ]

@@ -287,7 +287,15 @@ def test_no_action_changes_a_cluster_that_is_not_ours(tmp_path: Any) -> None:
         }
     frozen = [call for folder in tmp_path.glob("*/bin") for call in calls(folder, "docker") if call.startswith("pause")]
     assert frozen == []
-    injecting = {"break_replicas", "hang_replicas", "make_unready", "evict_until_refused", "pause", "destroy_volumes"}
+    injecting = {
+        "break_replicas",
+        "hang_replicas",
+        "slow_replicas",
+        "make_unready",
+        "evict_until_refused",
+        "pause",
+        "destroy_volumes",
+    }
     assert refused >= injecting | {"have_objects_backed_up", "restore_objects", "call_from_outside"}, results
 
 

@@ -14,7 +14,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deploy.errors import Problem
-from tests.unit import records, records_alerting, records_restoration, records_retries, records_tracing
+from tests.unit import (
+    records,
+    records_alerting,
+    records_pool,
+    records_restoration,
+    records_retries,
+    records_tracing,
+)
 
 KEPT = Path(__file__).parent / "bases"
 # What a judge reads; logs and dumps stay with their run.
@@ -50,6 +57,7 @@ BUILT: dict[str, Callable[[Path], Path]] = {
     "mesh.ejection": lambda run: records.ejection_case().write(run),
     "mesh.mtls": lambda run: records.mtls_case().write(run),
     "mesh.retries": lambda run: records_retries.case().write(run),
+    "mesh.connection_pool": lambda run: records_pool.case().write(run),
     "high_availability.disruption_budget": lambda run: records.pdb_case().write(run),
     "high_availability.zone_outage": _zone,
     "high_availability.zone_outage_long": _long_zone,

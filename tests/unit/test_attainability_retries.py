@@ -1,4 +1,4 @@
-"""Both sides of each boundary that routes draw: what is tried again, how the gaps grow, when a call ends."""
+"""Both sides of each boundary that routes and pools draw: retries, their gaps, the end of a call, connections."""
 
 from typing import Any
 
@@ -77,3 +77,16 @@ def test_a_call_ends_with_its_time_out_or_its_last_try(
     answer = planned(route(objects, **rule), "mesh.retry_timeout")
     assert (answer.floor, answer.attainable) == (floor, attainable)
     assert answer.fix == ("" if attainable else "timeout: less than 30s")
+
+
+@pytest.mark.parametrize(("most", "floor"), [(99, 99), (100, 100), (101, 101), (1000, 300), (None, 300)])
+def test_a_burst_opens_as_many_connections_as_the_pool_lets_it(objects: Any, most: int | None, floor: int) -> None:
+    pool = {"spec": {"trafficPolicy": {"connectionPool": {"tcp": {"maxConnections": most}}}}}
+    answer = planned(changed(objects, "DestinationRule", "app", pool), "mesh.connection_pool")
+    assert (answer.floor, answer.attainable) == (floor, floor <= 100)
+
+
+def test_without_a_rule_there_is_no_pool(objects: Any) -> None:
+    answer = planned(without(objects, "DestinationRule"), "mesh.connection_pool")
+    assert (answer.floor, answer.attainable) == (300, False)
+    assert "no DestinationRule is for app.shop.svc.cluster.local" in answer.bound_by

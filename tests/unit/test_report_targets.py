@@ -45,6 +45,7 @@ def test_the_real_targets() -> None:
         "mesh.retry": ("==", 0, "errors"),
         "mesh.retry_backoff": (">=", 1.3, "x"),
         "mesh.retry_timeout": ("<", 30, "s"),
+        "mesh.connection_pool": ("<=", 100, "connections"),
         "mesh.mtls": ("==", 0, "violations"),
         "ha.pdb": (">=", 66, "%"),
         "ha.failover_traffic": ("<", 300, "s"),
