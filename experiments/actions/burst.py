@@ -23,7 +23,7 @@ def burst(zone: str, url: str, rate_hz: float, duration_s: float, timeout_s: flo
 
     running = session.current()
     guard.permit(running.cluster)
-    load = {"rate_hz": rate_hz, "duration_s": duration_s, "timeout_s": timeout_s}
+    load: dict[str, Any] = {"rate_hz": rate_hz, "duration_s": duration_s, "timeout_s": timeout_s}
     run = running.traffic.run
     caller = PodCaller(cluster=running.cluster, zone=zone, url=f"http://{url}", caller="burst", run=run, **load)
     caller.start()

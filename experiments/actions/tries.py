@@ -7,28 +7,21 @@ the call's `x-request-id`.
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from deploy.waiting import NotSo, eventually
 from experiments import pods, session
-from experiments.pods import PROXY
+from experiments.drivers import access_log
+from experiments.drivers.access_log import Line
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
 
-AGENT = "resilience-caller"  # as loadtests/open_loop.py calls itself
 ERROR = 500
-# Istio's access log as text: time, request, status, flags, details …, bytes, bytes, milliseconds …, agent, request id.
-LINE = re.compile(
-    r'^\[(?P<at>[^\]]+)\] "[^"]*" (?P<status>\d+) .*? "[^"]*" \d+ \d+ (?P<ms>\d+) \S+ "[^"]*" '
-    r'"(?P<agent>[^"]*)" "(?P<call>[^"]*)" '
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,31 +73,23 @@ def read(namespace: str, app: str, quiet_s: float, within_s: float) -> dict[str,
 
 
 def _calls(cluster: Cluster, namespace: str, app: str, since_s: float) -> dict[str, list[Try]]:
-    core: Any = cluster.core
-    logs = {
-        pod.name: core.read_namespaced_pod_log(
-            pod.name, namespace, container=PROXY, since_seconds=int(since_s) + 1, _request_timeout=20
-        )
-        for pod in pods.find(cluster, namespace, f"app={app}")
-        if pod.running
-    }
-    return failed({host: str(text).splitlines() for host, text in logs.items()}, time.time() - time.monotonic())
+    running = [pod for pod in pods.find(cluster, namespace, f"app={app}") if pod.running]
+    lines = [line for pod in running for line in access_log.read(cluster, pod, since_s)]
+    return failed(lines, time.time() - time.monotonic())
 
 
-def failed(logs: Mapping[str, Iterable[str]], ahead_s: float) -> dict[str, list[Try]]:
-    """Reads access logs, by host: call -> its tries in order, for the callers' calls of which one met an error.
+def failed(lines: Iterable[Line], ahead_s: float) -> dict[str, list[Try]]:
+    """Returns, by call, its tries in order, for the callers' calls of which one met an error.
 
     Args:
-        logs: lines by host.
+        lines: of every replica's access log.
         ahead_s: what the wall clock is ahead of the monotonic one.
     """
     calls: defaultdict[str, list[Try]] = defaultdict(list)
-    for host, lines in logs.items():
-        for line in lines:
-            if (found := LINE.match(line)) and found["agent"] == AGENT:
-                begin = datetime.fromisoformat(found["at"]).timestamp() - ahead_s
-                end = begin + int(found["ms"]) / 1000
-                calls[found["call"]].append(Try(host, round(begin, 3), round(end, 3), int(found["status"])))
+    for line in lines:
+        if line.agent == access_log.CALLER:
+            begin = line.at - ahead_s
+            calls[line.call].append(Try(line.host, round(begin, 3), round(begin + line.took_s, 3), line.status))
     return {
         call: sorted(tries, key=lambda each: each.begin)
         for call, tries in calls.items()

@@ -15,6 +15,7 @@ from experiments.attainability import (
     encryption,
     failover,
     pool,
+    rate_limit,
     retries,
     sampling,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "failover",
     "plan",
     "pool",
+    "rate_limit",
     "retries",
     "sampling",
 ]

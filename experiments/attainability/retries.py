@@ -56,7 +56,7 @@ def slowest(question: Question) -> Attainability:
 
 def growth(retries: int) -> float:
     """Returns the mean of all gaps but the first over the mean of all but the last, as Envoy draws them."""
-    means = [min(2**k, GAP_TIMES_MAX) for k in range(retries)]
+    means = [min(2.0**k, GAP_TIMES_MAX) for k in range(retries)]
     return sum(means[1:]) / sum(means[:-1])
 
 

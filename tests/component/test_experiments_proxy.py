@@ -55,7 +55,7 @@ def polled(port: int, path: str, wanted: str, until: str) -> str:
 
 def test_hosts_that_are_out_are_told_by_name(port: int) -> None:
     line = polled(port, "/clusters", "^outbound|[0-9]*|[^|]*|app.*failed_outlier_check", "::health_flags")
-    assert ejection.parse(line).hosts == {"10.244.1.5:8080"}
+    assert ejection.parse(line).hosts == frozenset({"10.244.1.5:8080"})
 
 
 def test_statistics_are_told_without_blanks_and_headers(port: int) -> None:

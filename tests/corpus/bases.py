@@ -17,6 +17,7 @@ from deploy.errors import Problem
 from tests.unit import (
     records,
     records_alerting,
+    records_flood,
     records_pool,
     records_restoration,
     records_retries,
@@ -58,6 +59,7 @@ BUILT: dict[str, Callable[[Path], Path]] = {
     "mesh.mtls": lambda run: records.mtls_case().write(run),
     "mesh.retries": lambda run: records_retries.case().write(run),
     "mesh.connection_pool": lambda run: records_pool.case().write(run),
+    "mesh.rate_limit": lambda run: records_flood.case().write(run),
     "high_availability.disruption_budget": lambda run: records.pdb_case().write(run),
     "high_availability.zone_outage": _zone,
     "high_availability.zone_outage_long": _long_zone,

@@ -10,6 +10,7 @@ from urllib3.exceptions import ReadTimeoutError
 from experiments.actions import tries
 from experiments.actions.handshakes import parse_inbound, ports_of
 from experiments.actions.workload import choose
+from experiments.drivers import access_log
 from experiments.pods import Pod
 from experiments.record import Recorder
 from experiments.traffic import succeeded
@@ -145,14 +146,23 @@ LOGGED = (
 )
 
 
-def test_tries_are_read_from_access_logs_and_put_in_order() -> None:
-    def line(at: str, status: int, call: str, ms: int = 10, agent: str = tries.AGENT) -> str:
-        return LOGGED.format(status=status, ms=ms, agent=agent, call=call).replace("11:00:00.250", at)
+def logged(host: str, at: str, status: int, call: str, ms: int = 10, agent: str = access_log.CALLER) -> Any:
+    text = LOGGED.format(status=status, ms=ms, agent=agent, call=call).replace("11:00:00.250", at)
+    return access_log.parse(host, f"2026-11-30T11:00:00Z info something else\n{text}\n")
 
-    logs = {
-        "app-1": [line("11:00:00.500", 200, "a"), line("11:00:01.000", 200, "fine"), "{not a line}"],
-        "app-2": [line("11:00:00.250", 503, "a", 20), line("11:00:02.000", 503, "b", agent="kube-probe/1.36")],
-    }
-    found = tries.failed(logs, ahead_s=1796036400.0)  # 2026-11-30 11:00
+
+def test_a_request_is_read_from_an_access_log() -> None:
+    (line,) = logged("app-1", "11:00:01.500", 503, "a", 20)
+    assert line == access_log.Line("app-1", 1796036401.5, 0.02, "/", 503, "resilience-caller", "a")
+
+
+def test_tries_of_calls_that_met_an_error_are_put_in_order() -> None:
+    lines = [
+        *logged("app-1", "11:00:00.500", 200, "a"),
+        *logged("app-1", "11:00:01.000", 200, "fine"),
+        *logged("app-2", "11:00:00.250", 503, "a", 20),
+        *logged("app-2", "11:00:02.000", 503, "b", agent="kube-probe/1.36"),
+    ]
+    found = tries.failed(lines, ahead_s=1796036400.0)  # 2026-11-30 11:00
     assert list(found) == ["a"]
     assert found["a"] == [tries.Try("app-2", 0.25, 0.27, 503), tries.Try("app-1", 0.5, 0.51, 200)]

@@ -46,6 +46,7 @@ def test_the_real_targets() -> None:
         "mesh.retry_backoff": (">=", 1.3, "x"),
         "mesh.retry_timeout": ("<", 30, "s"),
         "mesh.connection_pool": ("<=", 100, "connections"),
+        "mesh.rate_limit": ("==", 0, "violations"),
         "mesh.mtls": ("==", 0, "violations"),
         "ha.pdb": (">=", 66, "%"),
         "ha.failover_traffic": ("<", 300, "s"),

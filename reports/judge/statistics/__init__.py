@@ -1,5 +1,16 @@
 """Importing this package registers every statistic."""
 
-from . import alerting, disruption, ejection, encryption, pool, recovery, restoration, retries, tracing
+from . import alerting, disruption, ejection, encryption, pool, rate_limit, recovery, restoration, retries, tracing
 
-__all__ = ["alerting", "disruption", "ejection", "encryption", "pool", "recovery", "restoration", "retries", "tracing"]
+__all__ = [
+    "alerting",
+    "disruption",
+    "ejection",
+    "encryption",
+    "pool",
+    "rate_limit",
+    "recovery",
+    "restoration",
+    "retries",
+    "tracing",
+]

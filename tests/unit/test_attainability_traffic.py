@@ -1,4 +1,4 @@
-"""Both sides of each boundary that routes and pools draw: retries, their gaps, the end of a call, connections."""
+"""Both sides of each boundary of routes, pools and buckets: retries, gaps, the end of a call, connections, floods."""
 
 from typing import Any
 
@@ -90,3 +90,34 @@ def test_without_a_rule_there_is_no_pool(objects: Any) -> None:
     answer = planned(without(objects, "DestinationRule"), "mesh.connection_pool")
     assert (answer.floor, answer.attainable) == (300, False)
     assert "no DestinationRule is for app.shop.svc.cluster.local" in answer.bound_by
+
+
+def bucket(objects: Any, most: int, each: int, interval: str = "1s") -> Any:
+    config = {"token_bucket": {"max_tokens": most, "tokens_per_fill": each, "fill_interval": interval}}
+    value = {"name": "envoy.filters.http.local_ratelimit", "typed_config": config}
+    patches = [{"applyTo": "HTTP_FILTER", "patch": {"operation": "INSERT_FIRST", "value": value}}]
+    return changed(objects, "EnvoyFilter", "rate-limit", {"spec": {"configPatches": patches}})
+
+
+@pytest.mark.parametrize(
+    ("most", "each", "interval", "floor"),
+    [
+        (100, 100, "1s", 0),
+        (200, 100, "1s", 0),  # 4 s are filled in four times, and five times may be
+        (201, 100, "1s", 1),
+        (100, 126, "1s", 4),
+        (100, 10, "100ms", 0),
+        (40, 10, "1s", 0),
+        (39, 10, "1s", 2),  # 80 requests below the limit, twice
+    ],
+)
+def test_a_bucket_may_be_neither_too_large_nor_too_small(
+    objects: Any, most: int, each: int, interval: str, floor: int
+) -> None:
+    answer = planned(bucket(objects, most, each, interval), "mesh.rate_limit")
+    assert (answer.floor, answer.attainable) == (floor, floor == 0)
+
+
+def test_without_a_bucket_all_of_the_flood_passes(objects: Any) -> None:
+    answer = planned(without(objects, "EnvoyFilter", "rate-limit"), "mesh.rate_limit")
+    assert (answer.floor, answer.attainable) == (600, False)
