@@ -38,11 +38,8 @@ def break_replicas(namespace: str, app: str, count: int, status: int, hold_s: fl
 
     The proof that it acted is recorded when they are healed, from the replicas' own counters.
     """
-    running = session.current()
-    out = {name for watcher in running.watchers if isinstance(watcher, EjectionWatcher) for name in watcher.flagged}
-    fresh = [pod for pod in _ready(namespace, app) if pod.name not in out]  # who is out already cannot be ejected
-    chosen = choose(fresh, count, os.environ.get(SEED, "1"))
-    switch = Switch(running.cluster, namespace, app)
+    chosen = choose(_fresh(namespace, app), count, os.environ.get(SEED, "1"))
+    switch = Switch(session.current().cluster, namespace, app)
     return _inject(
         switch,
         f"replicas of {namespace}/{app} answer errors",
@@ -87,7 +84,7 @@ def hang_replicas(namespace: str, app: str, count: int, hold_s: float) -> dict[s
 
     They stay Ready: their probes are answered.
     """
-    chosen = choose(_ready(namespace, app), count, os.environ.get(SEED, "1"))
+    chosen = choose(_fresh(namespace, app), count, os.environ.get(SEED, "1"))
     switch = Switch(session.current().cluster, namespace, app)
     return _inject(
         switch,
@@ -166,13 +163,16 @@ def _end(switch: Switch, act: Callable[[Sequence[Replica]], object]) -> list[dic
     return observed
 
 
-def watch_ejections(namespace: str, app: str, clients: list[str]) -> dict[str, Any]:
+def watch_ejections(
+    namespace: str, app: str, clients: list[str], symptom: str = "answer errors"
+) -> dict[str, Any]:
     """Begins to watch, in every client's proxy, which replicas of a tier are ejected; ends with the experiment.
 
     Args:
         namespace: of the tier.
         app: the tier.
         clients: label selectors with their namespace, "istio-system/app=istio-ingressgateway".
+        symptom: of the fault for which they should eject: "answer errors" or "hang".
     """
     running = session.current()
     hosts = {pod.ip: pod.name for pod in pods.find(running.cluster, namespace, f"app={app}")}
@@ -193,8 +193,15 @@ def watch_ejections(namespace: str, app: str, clients: list[str]) -> dict[str, A
         within_s=20,
         what="every client's proxy to tell of its clusters",
     )
-    running.recorder.event("clients", expected=list(watchers), fault=f"replicas of {namespace}/{app} answer errors")
+    running.recorder.event("clients", expected=list(watchers), fault=f"replicas of {namespace}/{app} {symptom}")
     return {"clients": list(watchers)}
+
+
+def _fresh(namespace: str, app: str) -> list[Pod]:
+    """Who is ready and not kept out by any watched client: who is out already cannot be ejected."""
+    watchers = [watcher for watcher in session.current().watchers if isinstance(watcher, EjectionWatcher)]
+    out = {name for watcher in watchers for name in watcher.flagged}
+    return [pod for pod in _ready(namespace, app) if pod.name not in out]
 
 
 def _ready(namespace: str, app: str) -> list[Pod]:

@@ -42,6 +42,7 @@ def test_the_real_targets() -> None:
     targets = load_targets()
     assert {t.id: (t.relation, t.limit, t.unit) for t in targets} == {
         "mesh.ejection": ("<", 60, "s"),
+        "mesh.ejection_timeout": ("<", 60, "s"),
         "mesh.retry": ("==", 0, "errors"),
         "mesh.retry_backoff": (">=", 1.3, "x"),
         "mesh.retry_timeout": ("<", 30, "s"),
