@@ -163,9 +163,7 @@ def _end(switch: Switch, act: Callable[[Sequence[Replica]], object]) -> list[dic
     return observed
 
 
-def watch_ejections(
-    namespace: str, app: str, clients: list[str], symptom: str = "answer errors"
-) -> dict[str, Any]:
+def watch_ejections(namespace: str, app: str, clients: list[str], symptom: str = "answer errors") -> dict[str, Any]:
     """Begins to watch, in every client's proxy, which replicas of a tier are ejected; ends with the experiment.
 
     Args:

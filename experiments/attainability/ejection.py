@@ -16,7 +16,7 @@ def ejection(question: Question) -> Attainability:
 
     Every client's proxy ejects for itself, and at once: the sweep at `interval` only brings replicas back.
     """
-    settings, fault = question.settings, question.arguments("break_replicas")
+    settings, fault = question.settings, question.arguments("break_replicas", "hang_replicas")
     hosts = mesh.endpoints(settings, fault["namespace"], fault["app"])
     host = mesh.host_name(fault["namespace"], fault["app"])
     rule = mesh.rule_of(settings, host)
@@ -33,11 +33,26 @@ def ejection(question: Question) -> Attainability:
             f"{named(rule)}: {client.name} never calls the replicas of another zone, so it never ejects one",
             "localityLbSetting.distribute: give each zone a part of the calls from each other one",
         )
+    if not math.isfinite(error_s := _error_s(question)):
+        return question.never(
+            "no proxy gives up a replica that never answers before its caller does",
+            "perTryTimeout on the callers' route",
+        )
+    floor_s += error_s
     return question.answer(
         floor_s,
         f"{named(rule)}: consecutive5xxErrors {errors} of {sum(hosts.values())} endpoints; {rate}",
         _fix(errors, floor_s, question.target.limit, client),
     )
+
+
+def _error_s(question: Question) -> float:
+    """How long a client's proxy takes to see one error: at once, or until it gives up a replica that never answers."""
+    if "status" in question.arguments("break_replicas", "hang_replicas"):
+        return 0.0
+    patience_s = question.traffic.timeout_s
+    routes = (mesh.route_of(question.settings, call) for call in question.traffic.callers.values())
+    return max(mesh.given_up_s(route, patience_s) for route in routes)
 
 
 def _slowest(

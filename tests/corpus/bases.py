@@ -49,6 +49,17 @@ def _long_zone(run: Path) -> Path:
     return case.write(run)
 
 
+def _ejection_timeout(run: Path) -> Path:
+    fault = "replicas of shop/app hang"
+    events = [
+        *records.fault(fault, hangs=True, pods=["app-0"]),
+        {"t": records.T0 - 5, "kind": "clients", "expected": list(records.CLIENTS), "fault": fault},
+        *(records.ejection(client, 2.0 + k) for k, client in enumerate(records.CLIENTS)),
+    ]
+    callers = {caller: records.samples(rate_hz=2) for caller in records.CALLERS}
+    return records.Case("mesh/ejection_timeout", ["mesh.ejection_timeout"], events, callers=callers).write(run)
+
+
 def _pod_availability(run: Path) -> Path:
     events = records_alerting.availability()
     return records.Case("alerts/pod_availability", ["alert.pod_availability"], events).write(run)
@@ -60,6 +71,7 @@ BUILT: dict[str, Callable[[Path], Path]] = {
     "mesh.retries": lambda run: records_retries.case().write(run),
     "mesh.connection_pool": lambda run: records_pool.case().write(run),
     "mesh.rate_limit": lambda run: records_flood.case().write(run),
+    "mesh.ejection_timeout": _ejection_timeout,
     "high_availability.disruption_budget": lambda run: records.pdb_case().write(run),
     "high_availability.zone_outage": _zone,
     "high_availability.zone_outage_long": _long_zone,
