@@ -77,7 +77,7 @@ class Plan(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     rate_hz: float = Field(gt=0, le=200)
-    timeout_s: float = Field(default=3, gt=0, le=30)
+    timeout_s: float = Field(default=3, gt=0, le=60)
     duration_s: float = Field(gt=0, le=1800)
     callers: dict[Label, Call] = Field(min_length=1, max_length=20)  # a name is also a file's
     locust: Users | None = None

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from reports.clients import Asked, EjectionEnded
+from reports.proxies import Counts, Tries, TriesRead
 from reports.surroundings import Attainability, Baseline, Collected, WatcherDied, Weakening
 from reports.traces import Trace, TraceSearch
 
@@ -248,6 +249,9 @@ type Known = (
     | Coverage
     | Trace
     | TraceSearch
+    | Counts
+    | Tries
+    | TriesRead
     | Pressure
     | Phase
     | RecoveryPoint

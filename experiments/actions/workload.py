@@ -39,13 +39,10 @@ def break_replicas(namespace: str, app: str, count: int, status: int, hold_s: fl
     They heal by themselves after `hold_s` and a minute. The proof that it acted is recorded when they are healed, from
     the replicas' own counters.
     """
-    running = session.current()
-    out = {name for watcher in running.watchers if isinstance(watcher, EjectionWatcher) for name in watcher.flagged}
-    nodes = running.cluster.nodes_in(zone) if zone else ()
-    there = [pod for pod in _ready(namespace, app) if not zone or pod.node in nodes]
-    fresh = [pod for pod in there if pod.name not in out]  # who is out already cannot be ejected
-    chosen = choose(fresh, count, os.environ.get(SEED, "1"))
-    switch = Switch(running.cluster, namespace, app)
+    nodes = session.current().cluster.nodes_in(zone) if zone else ()
+    there = [pod for pod in _fresh(namespace, app) if not zone or pod.node in nodes]
+    chosen = choose(there, count, os.environ.get(SEED, "1"))
+    switch = Switch(session.current().cluster, namespace, app)
     return _inject(
         switch,
         f"replicas of {namespace}/{app} answer errors",
@@ -69,6 +66,35 @@ def make_unready(namespace: str, app: str, count: int, hold_s: float) -> dict[st
         chosen,
         lambda replicas: switch.set_unready(replicas, hold_s + 60),
         {"unready": count},
+    )
+
+
+def slow_replicas(namespace: str, app: str, count: int, delay_s: float, hold_s: float) -> dict[str, Any]:
+    """Makes replicas wait `delay_s` before they answer, until they are healed, `hold_s` and a minute at most."""
+    chosen = choose(_ready(namespace, app), count, os.environ.get(SEED, "1"))
+    switch = Switch(session.current().cluster, namespace, app)
+    return _inject(
+        switch,
+        f"replicas of {namespace}/{app} are slow",
+        chosen,
+        lambda replicas: switch.set_delay(replicas, delay_s, hold_s + 60),
+        {"delay_s": delay_s},
+    )
+
+
+def hang_replicas(namespace: str, app: str, count: int, hold_s: float) -> dict[str, Any]:
+    """Makes replicas take requests and answer none, until they are healed, `hold_s` and a minute at most.
+
+    They stay Ready: their probes are answered.
+    """
+    chosen = choose(_fresh(namespace, app), count, os.environ.get(SEED, "1"))
+    switch = Switch(session.current().cluster, namespace, app)
+    return _inject(
+        switch,
+        f"replicas of {namespace}/{app} hang",
+        chosen,
+        lambda replicas: switch.set_hang(replicas, hold_s + 60),
+        {"hangs": True},
     )
 
 
@@ -140,13 +166,14 @@ def _end(switch: Switch, act: Callable[[Sequence[Replica]], object]) -> list[dic
     return observed
 
 
-def watch_ejections(namespace: str, app: str, clients: list[str]) -> dict[str, Any]:
+def watch_ejections(namespace: str, app: str, clients: list[str], symptom: str = "answer errors") -> dict[str, Any]:
     """Begins to watch, in every client's proxy, which replicas of a tier are ejected; ends with the experiment.
 
     Args:
         namespace: of the tier.
         app: the tier.
         clients: label selectors with their namespace, "istio-system/app=istio-ingressgateway".
+        symptom: of the fault for which they should eject: "answer errors" or "hang".
     """
     running = session.current()
     hosts = {pod.ip: pod.name for pod in pods.find(running.cluster, namespace, f"app={app}")}
@@ -167,8 +194,15 @@ def watch_ejections(namespace: str, app: str, clients: list[str]) -> dict[str, A
         within_s=20,
         what="every client's proxy to tell of its clusters",
     )
-    running.recorder.event("clients", expected=list(watchers), fault=f"replicas of {namespace}/{app} answer errors")
+    running.recorder.event("clients", expected=list(watchers), fault=f"replicas of {namespace}/{app} {symptom}")
     return {"clients": list(watchers)}
+
+
+def _fresh(namespace: str, app: str) -> list[Pod]:
+    """Who is ready and not kept out by any watched client: who is out already cannot be ejected."""
+    watchers = [watcher for watcher in session.current().watchers if isinstance(watcher, EjectionWatcher)]
+    out = {name for watcher in watchers for name in watcher.flagged}
+    return [pod for pod in _ready(namespace, app) if pod.name not in out]
 
 
 def _ready(namespace: str, app: str) -> list[Pod]:

@@ -14,6 +14,9 @@ from experiments.attainability import (
     ejection,
     encryption,
     failover,
+    pool,
+    rate_limit,
+    retries,
     sampling,
 )
 from experiments.attainability.registry import plan
@@ -27,5 +30,8 @@ __all__ = [
     "encryption",
     "failover",
     "plan",
+    "pool",
+    "rate_limit",
+    "retries",
     "sampling",
 ]

@@ -18,7 +18,7 @@ def _by_rule(answer: Callable[[Question, Item], Attainability]) -> Check:
 
     @wraps(answer)
     def check(question: Question) -> Attainability:
-        fault = question.arguments("break_replicas")
+        fault = question.arguments("break_replicas", "hang_replicas")
         host = mesh.host_name(fault["namespace"], fault["app"])
         rule = mesh.rule_of(question.settings, host)
         if obstacle := mesh.obstacle(rule, host, int(fault["count"]), sum(_hosts(question).values())):
@@ -31,7 +31,7 @@ def _by_rule(answer: Callable[[Question, Item], Attainability]) -> Check:
 
 def _hosts(question: Question) -> dict[str, int]:
     """How many replicas there are in each zone of the tier that is broken."""
-    fault = question.arguments("break_replicas")
+    fault = question.arguments("break_replicas", "hang_replicas")
     return mesh.endpoints(question.settings, fault["namespace"], fault["app"])
 
 
@@ -53,6 +53,12 @@ def ejection(question: Question, rule: Item) -> Attainability:
             f"{named(rule)}: {client.name} never calls the replicas of another zone, so it never ejects one",
             "localityLbSetting.distribute: give each zone a part of the calls from each other one",
         )
+    if not math.isfinite(error_s := _error_s(question)):
+        return question.never(
+            "no proxy gives up a replica that never answers before its caller does",
+            "perTryTimeout on the callers' route",
+        )
+    floor_s += error_s
     return question.answer(
         floor_s,
         f"{named(rule)}: consecutive5xxErrors {errors} of {sum(hosts.values())} endpoints; {rate}",
@@ -80,6 +86,15 @@ def kept_out(question: Question, rule: Item) -> Attainability:
     if base_s + sweep_s > most_s:
         return question.never(words, f"baseEjectionTime and interval: at most {most_s:g} s together", base_s)
     return question.answer(base_s, words, f"baseEjectionTime: {question.target.limit:g}s")
+
+
+def _error_s(question: Question) -> float:
+    """How long a client's proxy takes to see one error: at once, or until it gives up a replica that never answers."""
+    if "status" in question.arguments("break_replicas", "hang_replicas"):
+        return 0.0
+    patience_s = question.traffic.timeout_s
+    routes = (mesh.route_of(question.settings, call) for call in question.traffic.callers.values())
+    return max(mesh.given_up_s(route, patience_s) for route in routes)
 
 
 def _slowest(

@@ -95,8 +95,7 @@ def _attempt(question: Question, zone: Zone) -> tuple[float, WayOut]:
     retries: Mapping[str, Any] = rule.get("retries") or {}
     connection = (mesh.policy(zone.rule).get("connectionPool") or {}).get("tcp") or {}
     connect_s = seconds(connection.get("connectTimeout", CONNECT_S))
-    given_up = [seconds(text) for text in (retries.get("perTryTimeout"), rule.get("timeout")) if text]
-    attempt_s = min([connect_s, *(each for each in given_up if 0 < each < plan.timeout_s)])
+    attempt_s = min(connect_s, mesh.given_up_s(zone.route, plan.timeout_s))
     per_try_s = seconds(retries.get("perTryTimeout") or 0)
     fix = f"retries in {where}: attempts 2, perTryTimeout below {plan.timeout_s / 2:g}s, retryOn with reset"
     again = SILENCE & set(str(retries.get("retryOn", "")).split(","))

@@ -10,6 +10,7 @@ from fnmatch import fnmatch
 from typing import Any
 
 from deploy.cluster import ZONE
+from experiments.attainability.durations import seconds
 from experiments.attainability.model import Item, Settings, named
 from experiments.traffic import GATEWAY, Call, Plan
 
@@ -183,6 +184,13 @@ def route_of(settings: Settings, call: Call) -> Route | None:
         if _is_asked(service, call) and (found := _followed(settings, service, call)):
             return found
     return None
+
+
+def given_up_s(route: Route | None, patience_s: float) -> float:
+    """Returns when a proxy gives up a try at a replica that never answers; infinite if its caller does first."""
+    rule = route.rule if route else {}
+    limits = ((rule.get("retries") or {}).get("perTryTimeout"), rule.get("timeout"))
+    return min((after_s for text in limits if text and 0 < (after_s := seconds(text)) < patience_s), default=math.inf)
 
 
 def _is_asked(service: Item, call: Call) -> bool:

@@ -101,16 +101,16 @@ class Question:
         """The callers of the document; it must have some."""
         return Plan.model_validate(self.document.configuration.traffic)
 
-    def arguments(self, function: str) -> dict[str, Any]:
-        """Returns the arguments of the first activity of the method that calls a function.
+    def arguments(self, *functions: str) -> dict[str, Any]:
+        """Returns the arguments of the first activity of the method that calls one of some functions.
 
         Raises:
             KeyError: none does.
         """
         for activity in self.document.method:
-            if activity.provider.func == function:
+            if activity.provider.func in functions:
                 return activity.provider.arguments
-        raise KeyError(f"{self.document.configuration.experiment} does not call {function}")
+        raise KeyError(f"{self.document.configuration.experiment} does not call {' or '.join(functions)}")
 
     def answer(self, floor: float | None, bound_by: str, fix: str = "") -> Attainability:
         """Compares a floor with the limit; no floor means that nothing is in the way. The fix is for a floor beyond."""

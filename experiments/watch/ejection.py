@@ -1,28 +1,22 @@
 """Sees when each client's proxy ejects a host and lets it in again, from Envoy's own flag.
 
-One exec per client stays open and prints a line a poll, stamped with the kernel's uptime before and after it. The
-ejection lies between the start of the last poll without the flag and the end of the first poll with it; its end between
-the start of the last poll with the flag and the end of the first poll without it.
+The ejection lies between the start of the last poll without the flag and the end of the first poll with it; its end
+between the start of the last poll with the flag and the end of the first poll without it.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from experiments.pods import PROXY
 from experiments.record import Recorder
-from experiments.watch.thread import Watcher
+from experiments.watch.proxy import ProxyWatcher
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
 
-SCRIPT = Path(__file__).parent.parent / "inside" / "clusters.sh"
 PERIOD_S = 1.0
-CLOCK_SKEW_S_MAX = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +35,7 @@ class Poll:
 
 
 def parse(line: str) -> Poll:
-    """Reads a line of inside/clusters.sh.
+    """Reads a line of inside/proxy.sh.
 
     Raises:
         ValueError: it is not one.
@@ -74,22 +68,19 @@ def ejections(polls: Iterator[Poll]) -> Iterator[tuple[str, str, float, float]]:
         flagged, asked = poll.hosts, poll.before
 
 
-class EjectionWatcher(Watcher):
+class EjectionWatcher(ProxyWatcher):
     """Watches one client's proxy and writes the events of the hosts it was told about."""
 
     def __init__(
         self, recorder: Recorder, cluster: Cluster, client: str, upstream: str, hosts: Mapping[str, str]
     ) -> None:
         """`client` is "<namespace>/<pod>", `upstream` a pattern for Envoy's cluster names, `hosts` pod names by ip."""
-        super().__init__(f"ejection watcher of {client}", recorder)
-        self.cluster, self.client = cluster, client
+        super().__init__("ejection watcher", recorder, cluster, client)
         self.upstream, self.hosts = upstream, hosts
-        self.polls = 0
         self.flagged: frozenset[str] = frozenset()  # pods that this client keeps out at the moment
-        self.offset_s = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
 
     def watch(self) -> None:
-        """Watches until stopped; the loop in the pod ends with its standard input."""
+        """Watches until stopped."""
         for kind, host, lo, hi in ejections(self._polls()):
             name = self._pod(host)
             if name:
@@ -99,44 +90,9 @@ class EjectionWatcher(Watcher):
         return self.hosts.get(host.rpartition(":")[0])
 
     def _polls(self) -> Iterator[Poll]:
-        channel = self._open()
-        try:
-            while not self.stopping.is_set() and channel.is_open():
-                line = channel.readline_stdout(timeout=1)
-                if not line or not line.strip():
-                    continue
-                poll = parse(line)
-                if self.polls == 0:
-                    self._same_clock(poll)
-                if poll.hosts is not None:
-                    self.polls += 1
-                    self.flagged = frozenset(name for host in poll.hosts if (name := self._pod(host)))
-                yield poll
-        finally:
-            if channel.is_open():
-                channel.write_stdin("stop\n")
-            channel.close()
-
-    def _same_clock(self, poll: Poll) -> None:
-        lag_s = time.clock_gettime(time.CLOCK_BOOTTIME) - poll.after
-        if not -0.05 <= lag_s <= CLOCK_SKEW_S_MAX:
-            raise ValueError(f"the pod's uptime is {lag_s:.2f} s behind this machine's: not the same clock")
-
-    def _open(self) -> Any:
-        from kubernetes.client import ApiClient, CoreV1Api
-        from kubernetes.stream import stream
-
-        namespace, pod = self.client.split("/")
-        core = CoreV1Api(ApiClient(self.cluster.api.configuration))
-        return stream(
-            core.connect_get_namespaced_pod_exec,
-            pod,
-            namespace,
-            container=PROXY,
-            command=["bash", "-c", SCRIPT.read_text(), "clusters", self.upstream, f"{PERIOD_S:g}"],
-            stdin=True,
-            stdout=True,
-            stderr=False,
-            tty=False,
-            _preload_content=False,
-        )
+        for line in self.lines("/clusters", f"^{self.upstream}.*failed_outlier_check", "::health_flags", PERIOD_S):
+            poll = parse(line)
+            if poll.hosts is not None:
+                self.polls += 1
+                self.flagged = frozenset(name for host in poll.hosts if (name := self._pod(host)))
+            yield poll

@@ -256,7 +256,9 @@ def actions() -> list[tuple[str, str, dict[str, Any]]]:
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for name in catalogue.names():
         for activity in documents.load(catalogue.find(name).path, name).activities():
-            if activity.type == "action" and activity.provider.func != "watch_ejections":  # it only watches, and waits
+            if activity.type == "action" and not activity.provider.func.startswith(
+                "watch_"
+            ):  # they only watch, and wait
                 bounds = [key for key in activity.provider.arguments if documents.BOUNDS.fullmatch(key)]
                 short = {key: 10 if key == "settle_s" else 1 for key in bounds}  # it settles by itself
                 arguments = activity.provider.arguments | short
@@ -286,7 +288,15 @@ def test_no_action_changes_a_cluster_that_is_not_ours(tmp_path: Any) -> None:
         }
     frozen = [call for folder in tmp_path.glob("*/bin") for call in calls(folder, "docker") if call.startswith("pause")]
     assert frozen == []
-    injecting = {"break_replicas", "make_unready", "evict_until_refused", "pause", "destroy_volumes"}
+    injecting = {
+        "break_replicas",
+        "hang_replicas",
+        "slow_replicas",
+        "make_unready",
+        "evict_until_refused",
+        "pause",
+        "destroy_volumes",
+    }
     assert refused >= injecting | {"have_objects_backed_up", "restore_objects", "call_from_outside"}, results
 
 

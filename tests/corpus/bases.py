@@ -14,7 +14,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deploy.errors import Problem
-from tests.unit import records, records_alerting, records_ejection, records_restoration, records_tracing
+from tests.unit import (
+    records,
+    records_alerting,
+    records_ejection,
+    records_flood,
+    records_pool,
+    records_restoration,
+    records_retries,
+    records_tracing,
+)
 
 KEPT = Path(__file__).parent / "bases"
 # What a judge reads; logs and dumps stay with their run.
@@ -41,6 +50,17 @@ def _long_zone(run: Path) -> Path:
     return case.write(run)
 
 
+def _ejection_timeout(run: Path) -> Path:
+    fault = "replicas of shop/app hang"
+    events = [
+        *records.fault(fault, hangs=True, pods=["app-0"]),
+        {"t": records.T0 - 5, "kind": "clients", "expected": list(records.CLIENTS), "fault": fault},
+        *(records.ejection(client, 2.0 + k) for k, client in enumerate(records.CLIENTS)),
+    ]
+    callers = {caller: records.samples(rate_hz=2) for caller in records.CALLERS}
+    return records.Case("mesh/ejection_timeout", ["mesh.ejection_timeout"], events, callers=callers).write(run)
+
+
 def _pod_availability(run: Path) -> Path:
     events = records_alerting.availability()
     return records.Case("alerts/pod_availability", ["alert.pod_availability"], events).write(run)
@@ -64,6 +84,10 @@ BUILT: dict[str, Callable[[Path], Path]] = {
     "mesh.ejection_threshold": lambda run: records_ejection.threshold().write(run),
     "mesh.ejection_hold": lambda run: records_ejection.hold().write(run),
     "mesh.mtls": lambda run: records.mtls_case().write(run),
+    "mesh.retries": lambda run: records_retries.case().write(run),
+    "mesh.connection_pool": lambda run: records_pool.case().write(run),
+    "mesh.rate_limit": lambda run: records_flood.case().write(run),
+    "mesh.ejection_timeout": _ejection_timeout,
     "high_availability.disruption_budget": lambda run: records.pdb_case().write(run),
     "high_availability.zone_outage": _zone,
     "high_availability.zone_outage_long": _long_zone,

@@ -26,6 +26,17 @@ def test_without_outlier_detection_the_errors_go_on(experiment: Any) -> None:
     experiment("mesh/ejection", control="no-outlier-detection").broke("mesh.ejection")
 
 
+@pytest.mark.verifies("mesh.ejection_timeout")
+def test_a_replica_that_never_answers_is_ejected_by_every_client(experiment: Any) -> None:
+    """It hangs instead of answering 500: a proxy that gives a try up after 2 s counts it as a failure."""
+    experiment("mesh/ejection_timeout").kept("mesh.ejection_timeout")
+
+
+@pytest.mark.control
+def test_without_outlier_detection_a_silent_replica_is_never_ejected(experiment: Any) -> None:
+    experiment("mesh/ejection_timeout", control="no-outlier-detection").broke("mesh.ejection_timeout")
+
+
 @pytest.mark.verifies("mesh.ejection_api")
 def test_one_bad_replica_of_six_in_the_api_tier_is_ejected_by_every_client(experiment: Any) -> None:
     experiment("mesh/ejection_api").kept("mesh.ejection_api")

@@ -284,3 +284,28 @@ def test_a_short_host_is_one_of_its_own_namespace_and_a_missing_delegate_leads_n
     assert mesh.route_of(settings([lost]), Call(url="/", zone=None)) is None
     picky = virtual_service("c", hosts=["app"], http=[{"match": [{"headers": {"x": {"exact": "1"}}}], "route": TO_APP}])
     assert mesh.route_of(settings([picky]), inside) is None
+
+
+# ---- a replica that never answers
+
+
+@pytest.mark.parametrize(
+    ("rule", "error_s"),
+    [
+        ({"timeout": "10s", "retries": {"attempts": 3, "perTryTimeout": "2s"}}, 2),
+        ({"timeout": "5s"}, 5),
+        ({"timeout": "6s"}, None),  # as long as the callers wait
+        ({}, None),
+    ],
+)
+def test_a_silent_replica_is_ejected_only_by_who_gives_it_up(objects: Any, rule: Any, error_s: float | None) -> None:
+    route = [{"destination": {"host": "app.shop.svc.cluster.local"}}]
+    http = [{"name": "all", "route": route, **rule}]
+    answer = planned(
+        changed(objects, "VirtualService", "storefront", {"spec": {"http": http}}), "mesh.ejection_timeout"
+    )
+    assert answer.attainable is (error_s is not None)
+    if error_s is None:
+        assert "gives up a replica that never answers" in answer.bound_by
+    else:  # the gateway's pods see one replica of another zone 0.1667 times a second
+        assert answer.floor == pytest.approx(3 / (15 / 3 * 0.1 / 3) + error_s, abs=0.01)

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from urllib3.exceptions import ReadTimeoutError
 
+from experiments.actions import tries
 from experiments.actions.handshakes import parse_inbound, ports_of
 from experiments.actions.workload import choose
+from experiments.drivers import access_log
 from experiments.pods import Pod
 from experiments.record import Recorder
 from experiments.traffic import succeeded
-from experiments.watch import ejection, pressure
+from experiments.watch import counters, ejection, pressure
 from experiments.watch.ready import ReadyWatcher, Seen, count
 from experiments.watch.thread import Watcher
 
@@ -126,3 +128,46 @@ def test_a_list_that_comes_too_late_is_asked_for_again(monkeypatch: pytest.Monke
     watcher.run()
     assert (asked, watcher.failed) == (["list", "list"], None)
     assert "ReadTimeoutError" in (tmp_path / "events.ndjson").read_text()
+
+
+def test_what_a_proxy_counts_is_read_by_the_last_word_and_summed_over_upstreams() -> None:
+    of_app = "cluster.outbound|8080||app.shop.svc.cluster.local;.upstream_rq_retry:3"
+    poll = counters.parse(f"1.00 1.02 {of_app},{of_app},http.x.rate_limit.rate_limited:7,cluster.x.upstream_rq_time:P0")
+    assert (poll.before, poll.after) == (1.0, 1.02)
+    assert poll.counts == {"upstream_rq_retry": 6, "rate_limited": 7}
+    assert counters.parse("2.00 2.01").counts == {}
+    assert counters.parse("3.00 - -").counts is None
+
+
+@pytest.mark.parametrize("line", ["", "one word", "x y z", "1.0"])
+def test_what_is_no_look_at_the_counters_is_an_error(line: Any) -> None:
+    with pytest.raises(ValueError, match=r"unpack|convert"):
+        counters.parse(line)
+
+
+LOGGED = (
+    '[2026-11-30T11:00:00.250Z] "GET / HTTP/1.1" {status} - via_upstream - "-" 0 46 {ms} 1 "-" "{agent}" "{call}" '
+    '"app.shop.svc.cluster.local:8080" "10.244.1.5:8080" inbound|8080|| 127.0.0.6:1 10.244.1.5:8080 10.244.2.4:1 x d'
+)
+
+
+def logged(host: str, at: str, status: int, call: str, ms: int = 10, agent: str = access_log.CALLER) -> Any:
+    text = LOGGED.format(status=status, ms=ms, agent=agent, call=call).replace("11:00:00.250", at)
+    return access_log.parse(host, f"2026-11-30T11:00:00Z info something else\n{text}\n")
+
+
+def test_a_request_is_read_from_an_access_log() -> None:
+    (line,) = logged("app-1", "11:00:01.500", 503, "a", 20)
+    assert line == access_log.Line("app-1", 1796036401.5, 0.02, "/", 503, "resilience-caller", "a")
+
+
+def test_tries_of_calls_that_met_an_error_are_put_in_order() -> None:
+    lines = [
+        *logged("app-1", "11:00:00.500", 200, "a"),
+        *logged("app-1", "11:00:01.000", 200, "fine"),
+        *logged("app-2", "11:00:00.250", 503, "a", 20),
+        *logged("app-2", "11:00:02.000", 503, "b", agent="kube-probe/1.36"),
+    ]
+    found = tries.failed(lines, ahead_s=1796036400.0)  # 2026-11-30 11:00
+    assert list(found) == ["a"]
+    assert found["a"] == [tries.Try("app-2", 0.25, 0.27, 503), tries.Try("app-1", 0.5, 0.51, 200)]

@@ -59,7 +59,7 @@ def test_the_time_since_a_fault_is_in_its_interval_wherever_both_really_were(raw
     since = window.since(lo, hi)
     assert 0 <= since.lo <= max(0.0, moment - start) <= since.hi
     assert window.unended_since(lo) == Interval(since.lo, math.inf)
-    assert window.held_s == pytest.approx(held)
+    assert window.held_s == pytest.approx(held, abs=1e-9)
 
 
 @given(st.lists(st.tuples(MOMENTS, MOMENTS, MOMENTS).map(sorted), min_size=1))

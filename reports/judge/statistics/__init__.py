@@ -1,5 +1,29 @@
 """Importing this package registers every statistic."""
 
-from . import alerting, disruption, ejection, encryption, outlier, recovery, restoration, tracing
+from . import (
+    alerting,
+    disruption,
+    ejection,
+    encryption,
+    outlier,
+    pool,
+    rate_limit,
+    recovery,
+    restoration,
+    retries,
+    tracing,
+)
 
-__all__ = ["alerting", "disruption", "ejection", "encryption", "outlier", "recovery", "restoration", "tracing"]
+__all__ = [
+    "alerting",
+    "disruption",
+    "ejection",
+    "encryption",
+    "outlier",
+    "pool",
+    "rate_limit",
+    "recovery",
+    "restoration",
+    "retries",
+    "tracing",
+]
