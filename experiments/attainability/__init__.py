@@ -14,6 +14,7 @@ from experiments.attainability import (
     ejection,
     encryption,
     failover,
+    routing,
     sampling,
 )
 from experiments.attainability.registry import plan
@@ -27,5 +28,6 @@ __all__ = [
     "encryption",
     "failover",
     "plan",
+    "routing",
     "sampling",
 ]

@@ -1,5 +1,5 @@
 """Importing this package registers every statistic."""
 
-from . import alerting, disruption, ejection, encryption, recovery, restoration, tracing
+from . import alerting, disruption, ejection, encryption, recovery, restoration, routing, tracing
 
-__all__ = ["alerting", "disruption", "ejection", "encryption", "recovery", "restoration", "tracing"]
+__all__ = ["alerting", "disruption", "ejection", "encryption", "recovery", "restoration", "routing", "tracing"]
