@@ -147,6 +147,18 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class Places:
+    """Where the ready replicas of a tier stood at t, by name, and whom each client's proxy kept out then."""
+
+    kind: Literal["places"]
+    t: float
+    tier: str
+    namespace: str
+    zones: dict[str, str]
+    out: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Pressure:
     """The kernel's own account of waiting for a CPU, in percent of the last 10 s."""
 
@@ -243,6 +255,7 @@ type Known = (
     | Eviction
     | Handshake
     | Coverage
+    | Places
     | Trace
     | TraceSearch
     | Pressure

@@ -9,6 +9,7 @@ Importing this package registers every check.
 from experiments.attainability import (
     alerting,
     backups,
+    balancing,
     capacity,
     disruption,
     ejection,
@@ -22,6 +23,7 @@ from experiments.attainability.registry import plan
 __all__ = [
     "alerting",
     "backups",
+    "balancing",
     "capacity",
     "disruption",
     "ejection",

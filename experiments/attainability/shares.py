@@ -17,31 +17,51 @@ def calls(question: Question) -> dict[str, Call]:
     return {name: every[name] for name in question.target.parameters.get("callers") or every}
 
 
-def count(question: Question, call: Call, duration_s: float | None = None) -> int:
+def lasts_s(question: Question) -> float:
+    """How long requests are counted: while the document holds still, or as long as its callers send."""
+    try:
+        return float(question.arguments("hold")["seconds"])
+    except KeyError:
+        return question.traffic.duration_s
+
+
+def count(question: Question, call: Call, for_s: float | None = None) -> int:
     """How many of a caller's requests count: those after its connections are warm."""
     plan, warm_up_s = question.traffic, float(question.target.parameters.get("warm_up_s", 0))
-    return math.floor((call.rate_hz or plan.rate_hz) * ((duration_s or plan.duration_s) - warm_up_s))
+    return math.floor((call.rate_hz or plan.rate_hz) * ((for_s or lasts_s(question)) - warm_up_s))
 
 
-def sent(question: Question, duration_s: float | None = None) -> int:
+def sent(question: Question, for_s: float | None = None) -> int:
     """How many requests of all of them count."""
-    return sum(count(question, call, duration_s) for call in calls(question).values())
+    return sum(count(question, call, for_s) for call in calls(question).values())
 
 
-def enough(question: Question, percent: float, words: str) -> Attainability:
-    """Whether as many requests tell the promised share from each in `told_from`; `percent` is what settings give."""
+def enough(question: Question, percent: float, words: str, *, each: bool = False) -> Attainability:
+    """Whether as many requests tell the promised share from each in `told_from`; `percent` is what settings give.
+
+    Args:
+        question: the target.
+        percent: the share.
+        words: what gives it.
+        each: each caller's requests alone must tell it, not only all of them together.
+    """
     limit, parameters = question.target.limit, question.target.parameters
     false_alarm, told_from = parameters.get("false_alarm", FALSE_ALARM), parameters.get("told_from", ())
+    callers = calls(question).values()
+
+    def fewest(for_s: float) -> int:
+        return min(count(question, call, for_s) for call in callers) if each else sent(question, for_s)
 
     def mistaken(n: int) -> float | None:
-        return next((other for other in told_from if not tells(n, limit, other, false_alarm)), None)
+        alarm = false_alarm / len(callers) if each else false_alarm
+        return next((other for other in told_from if not tells(n, limit, other, alarm)), None)
 
-    n = sent(question)
+    n = fewest(lasts_s(question))
     if (other := mistaken(n)) is not None:
-        longer_s = itertools.count(math.ceil(question.traffic.duration_s))
-        enough_s = next(each for each in longer_s if mistaken(sent(question, each)) is None)
+        longer_s = itertools.count(math.ceil(lasts_s(question)))
+        enough_s = next(each_s for each_s in longer_s if mistaken(fewest(each_s)) is None)
         why = f"the document sends {n} requests, too few to tell {limit:g} % from {other:g} %"
-        return question.never(why, f"duration_s: {enough_s}, for {sent(question, enough_s)} requests", percent)
+        return question.never(why, f"duration_s: {enough_s}, for {fewest(enough_s)} requests", percent)
     return question.answer(percent, f"{words}; {n} requests")
 
 

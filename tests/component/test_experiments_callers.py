@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from deploy.errors import Problem
 from experiments import ledger, session, traffic, undo
-from experiments.actions import calls
 from experiments.probes import workload
 from experiments.watch.ejection import EjectionWatcher
 
@@ -93,59 +91,3 @@ def test_an_ejection_that_nobody_can_see_is_not_waited_for(
     monkeypatch.setattr(session, "current", lambda: SimpleNamespace(ledger=book, watchers=clients))
     with pytest.raises(Exception, match="nothing can be ejected"):
         workload.ejected(within_s=60, tail_s=15)
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [{"Host": "elsewhere"}, {"host": "elsewhere"}, {"x-a": "b\r\nHost: c"}, {"x-a\n": "b"}, {"x-a": ""}, {"X-A": "b"}],
-)
-def test_a_caller_says_in_its_headers_nothing_that_leads_elsewhere(headers: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="headers"):
-        traffic.Call(url="/", headers=headers)
-
-
-@pytest.mark.parametrize("zone", [None, "us-east-1a"])
-def test_a_callers_headers_are_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, zone: str | None) -> None:
-    from loadtests import run
-
-    began: list[Any] = []
-
-    def start(caller: Any) -> None:
-        began.append(caller)
-
-    for kind in (run.HostCaller, run.PodCaller):
-        monkeypatch.setattr(kind, "start", start)
-    url = "http://app.shop.svc.cluster.local/" if zone else "/"
-    call = {"url": url, "zone": zone, "headers": {"x-variant": "b"}}
-    plan = traffic.Plan.model_validate({"rate_hz": 1, "duration_s": 1, "callers": {"c": call}})
-    place: Any = SimpleNamespace(gateway_url="http://gateway", folder=tmp_path)
-    traffic.Traffic(place, place, plan, place)._start_one("c")
-    assert began[0].headers == {"x-variant": "b"} | ({} if zone else {"Connection": "close"})
-
-
-class Sending:
-    """Callers that say when somebody waits for them."""
-
-    def __init__(self, duration_s: float | None) -> None:
-        self.plan = None if duration_s is None else SimpleNamespace(duration_s=duration_s)
-        self.waited = 0
-
-    def wait(self) -> None:
-        self.waited += 1
-
-    def names(self) -> list[str]:
-        return ["gateway"]
-
-
-@pytest.mark.parametrize(("duration_s", "waited"), [(60.0, 1), (60.1, 0), (None, 0)])
-def test_callers_are_waited_for_if_they_end_in_time(
-    monkeypatch: pytest.MonkeyPatch, duration_s: float | None, waited: int
-) -> None:
-    sending = Sending(duration_s)
-    monkeypatch.setattr(session, "current", lambda: SimpleNamespace(traffic=sending))
-    if waited:
-        assert calls.all_sent(within_s=60) == {"callers": ["gateway"]}
-    else:
-        with pytest.raises(Problem, match="no callers end within 60 s"):
-            calls.all_sent(within_s=60)
-    assert sending.waited == waited

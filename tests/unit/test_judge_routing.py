@@ -11,7 +11,7 @@ from reports.model import Outcome, Verdict, figure
 from reports.record import read_case
 from reports.targets import load_targets
 from tests.unit.records import Case, known
-from tests.unit.records_mesh import answered, routing, split
+from tests.unit.records_mesh import PLACES, answered, routing, split
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,18 +66,18 @@ class TestVariants:
     """The statistic misrouted_requests."""
 
     def test_one_request_at_the_wrong_version_is_named(self, tmp_path: Path) -> None:
-        _, variants = both(routing(b_us_east_1a=["v2"] * 119 + ["v1"]), tmp_path)
+        _, variants = both(routing(variants={"b-us-east-1a": ["v2"] * 119 + ["v1"]}), tmp_path)
         assert (variants.outcome, known(variants).hi) == (FAILED, 1)
         assert "first b-us-east-1a-119 by v1" in variants.reason
 
     def test_without_the_header_version_two_is_wrong_as_well(self, tmp_path: Path) -> None:
-        _, variants = both(routing(a_gateway=["v2"] + ["v1"] * 119), tmp_path)
+        _, variants = both(routing(variants={"a-gateway": ["v2"] + ["v1"] * 119}), tmp_path)
         assert (variants.outcome, "a-gateway-0 by v2" in variants.reason) == (FAILED, True)
 
     @pytest.mark.parametrize(("each", "outcome"), [(25, PASSED), (24, INCONCLUSIVE)])
     def test_each_variant_is_asked_for_a_hundred_times(self, tmp_path: Path, each: int, outcome: Any) -> None:
-        few = {f"b_{place}": ["v2"] * each for place in ("gateway", "us_east_1a", "us_east_1b", "us_east_1c")}
-        _, variants = both(routing(**few), tmp_path)
+        few = {f"b-{place}": ["v2"] * each for place in PLACES}
+        _, variants = both(routing(variants=few), tmp_path)
         assert variants.outcome is outcome
 
 

@@ -45,6 +45,7 @@ def test_the_real_targets() -> None:
         "mesh.mtls": ("==", 0, "violations"),
         "mesh.canary": ("~", 10, "%"),
         "mesh.ab": ("==", 0, "requests"),
+        "mesh.zone_routing": ("~", 80, "%"),
         "ha.pdb": (">=", 66, "%"),
         "ha.failover_traffic": ("<", 300, "s"),
         "ha.failover_capacity": ("<", 300, "s"),

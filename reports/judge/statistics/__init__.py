@@ -1,5 +1,15 @@
 """Importing this package registers every statistic."""
 
-from . import alerting, disruption, ejection, encryption, recovery, restoration, routing, tracing
+from . import alerting, balancing, disruption, ejection, encryption, recovery, restoration, routing, tracing
 
-__all__ = ["alerting", "disruption", "ejection", "encryption", "recovery", "restoration", "routing", "tracing"]
+__all__ = [
+    "alerting",
+    "balancing",
+    "disruption",
+    "ejection",
+    "encryption",
+    "recovery",
+    "restoration",
+    "routing",
+    "tracing",
+]
