@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from reports.replicas import Places, Served
 from reports.surroundings import Attainability, Baseline, Collected, WatcherDied, Weakening
 from reports.traces import Trace, TraceSearch
 
@@ -147,18 +148,6 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Where the ready replicas of a tier stood at t, by name, and whom each client's proxy kept out then."""
-
-    kind: Literal["places"]
-    t: float
-    tier: str
-    namespace: str
-    zones: dict[str, str]
-    out: dict[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True, slots=True)
 class Pressure:
     """The kernel's own account of waiting for a CPU, in percent of the last 10 s."""
 
@@ -256,6 +245,7 @@ type Known = (
     | Handshake
     | Coverage
     | Places
+    | Served
     | Trace
     | TraceSearch
     | Pressure

@@ -31,16 +31,20 @@ def places(namespace: str, app: str, within_s: float) -> dict[str, Any]:
     then is a finding that the judge reads from the record.
 
     Raises:
-        Problem: nobody watches the clients, or no replica is ready.
+        Problem: nobody watches whom the clients keep out, or no replica is ready.
     """
     running = session.current()
-    clients = [watcher for watcher in running.watchers if isinstance(watcher, EjectionWatcher)]
     zones = {
         pod.name: running.cluster.zone_of(pod.node)
         for pod in pods.find(running.cluster, namespace, f"app={app}")
         if pod.ready
     }
-    if not clients or not zones:
+    clients = [
+        watcher
+        for watcher in running.watchers
+        if isinstance(watcher, EjectionWatcher) and zones.keys() & set(watcher.hosts.values())
+    ]
+    if not clients:
         raise Problem(f"nothing can be told of {namespace}/{app}", fix="call watch_ejections first; is the tier up?")
 
     def out() -> dict[str, list[str]]:

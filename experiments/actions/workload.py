@@ -69,6 +69,30 @@ def make_unready(namespace: str, app: str, count: int, hold_s: float) -> dict[st
     )
 
 
+def slow_replicas(namespace: str, app: str, count: int, delay_s: float, hold_s: float) -> dict[str, Any]:
+    """Makes replicas of a tier wait before each answer, until they are healed, `hold_s` and a minute at most."""
+    chosen = choose(_ready(namespace, app), count, os.environ.get(SEED, "1"))
+    switch = Switch(session.current().cluster, namespace, app)
+    return _inject(
+        switch,
+        f"replicas of {namespace}/{app} answer late",
+        chosen,
+        lambda replicas: switch.set_delay(replicas, delay_s, hold_s + 60),
+        {"delay_s": delay_s},
+    )
+
+
+def count_served(namespace: str, app: str) -> dict[str, Any]:
+    """Records how many requests each ready replica of a tier has served, by its own count."""
+    running = session.current()
+    replicas = [Replica(pod.name, pod.uid, pod.ip) for pod in _ready(namespace, app)]
+    lo = time.monotonic()
+    states = Switch(running.cluster, namespace, app).states(replicas)
+    counts = {replica.name: int(state["served_total"]) for replica, state in zip(replicas, states, strict=True)}
+    running.recorder.event("served", namespace=namespace, tier=app, counts=counts, lo=lo, hi=time.monotonic())
+    return {"served": counts}
+
+
 def _inject(
     switch: Switch, fault: str, chosen: list[Pod], act: Callable[[list[Replica]], None], target: dict[str, Any]
 ) -> dict[str, Any]:

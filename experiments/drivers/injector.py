@@ -46,6 +46,10 @@ class Switch:
         """Makes replicas tell their kubelet that they are not ready, and go on serving; they heal after `for_s`."""
         self._call(replicas, "POST", {"kind": "unready", "for_s": for_s})
 
+    def set_delay(self, replicas: Sequence[Replica], delay_s: float, for_s: float) -> None:
+        """Makes replicas wait before they answer any business request; they heal by themselves after `for_s`."""
+        self._call(replicas, "POST", {"kind": "delay", "value": delay_s, "for_s": for_s})
+
     def clear(self, replicas: Sequence[Replica]) -> list[dict[str, Any]]:
         """Heals replicas; returns what each tells of its last fault."""
         return self._call(replicas, "DELETE")

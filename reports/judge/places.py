@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports.events import Ejection, Places, Ready
+from reports.events import Ejection, Ready
 from reports.judge.answers import caller_named, told
 from reports.judge.registry import Inconclusive
+from reports.replicas import Places
 
 if TYPE_CHECKING:
     from reports.record import CaseRecord, Sample

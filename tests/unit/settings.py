@@ -43,7 +43,8 @@ FILES = (
 def recorded() -> list[dict[str, Any]]:
     """Every object that a check may ask for, as it is on the untouched platform. Shared: changes are made to copies."""
     found = [*_of_files(), *_nodes(), _controller_manager(), *_alerting(), *_data()]
-    found += [_endpoints("shop", "app", 3), _endpoints("istio-system", "istio-ingressgateway", 1)]
+    found += [_endpoints("shop", "app", 3), _endpoints("shop", "api", 2)]
+    found += [_endpoints("istio-system", "istio-ingressgateway", 1)]
     operator = yaml.safe_load((DEPLOY / "istio/control_plane/operator.yaml").read_text())
     mesh = yaml.safe_dump(operator["spec"]["meshConfig"])
     return [*found, item("ConfigMap", "istio-system", "istio", data={"mesh": mesh})]

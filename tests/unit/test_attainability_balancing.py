@@ -30,7 +30,8 @@ def test_one_zone_with_another_weight_is_seen(percent: int, attainable: Any) -> 
 def test_without_locality_each_replica_gets_the_same() -> None:
     even = {"spec": {"trafficPolicy": {"loadBalancer": {"localityLbSetting": {"enabled": False}}}}}
     answer = planned(changed(recorded(), "DestinationRule", "app", even), "mesh.zone_routing")
-    assert (answer.attainable, answer.floor) == (False, pytest.approx(33.333))
+    assert answer.attainable is False
+    assert answer.floor == pytest.approx(33.333)
 
 
 def test_a_tier_without_rule_or_endpoints_is_out_of_reach() -> None:
@@ -44,3 +45,36 @@ def test_each_zone_alone_must_send_enough(rate_hz: float, attainable: Any) -> No
     answer = planned(recorded(), "mesh.zone_routing", traffic=traffic)
     assert answer.attainable is attainable
     assert ("duration_s" in answer.fix) is not attainable
+
+
+# ---- the policy
+
+
+def policy(app: str, **balancer: Any) -> Any:
+    """The platform with another load balancer for a tier; None takes a field away."""
+    patch = {"simple": None, **balancer}
+    return changed(recorded(), "DestinationRule", app, {"spec": {"trafficPolicy": {"loadBalancer": patch}}})
+
+
+@pytest.mark.parametrize(
+    ("balancer", "turns", "slow"),
+    [
+        ({"simple": "ROUND_ROBIN"}, True, False),
+        ({"simple": "LEAST_REQUEST"}, False, True),
+        ({"simple": "LEAST_CONN"}, False, True),
+        ({"simple": "RANDOM"}, False, False),
+        ({}, False, True),  # Istio's default is LEAST_REQUEST
+        ({"consistentHash": {"useSourceIp": True}}, False, False),
+    ],
+)
+def test_each_policy_promises_its_own(balancer: dict[str, Any], turns: Any, slow: Any) -> None:
+    in_turn = planned(policy("app", **balancer), "mesh.round_robin")
+    assert (in_turn.attainable, in_turn.floor) == (turns, 100.0 if turns else 44.444)
+    spared = planned(policy("api", **balancer), "mesh.least_request")
+    assert (spared.attainable, spared.floor) == (slow, None if slow else 100.0)
+
+
+def test_without_another_replica_in_its_zone_nobody_takes_the_slow_ones_calls() -> None:
+    alone = {"endpoints": [{"zone": zone} for zone in ZONES]}
+    assert planned(changed(recorded(), "EndpointSlice", "api-x", alone), "mesh.least_request").attainable is False
+    assert planned(without(recorded(), "EndpointSlice"), "mesh.round_robin").attainable is False

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reports.model import Outcome, figure
-from tests.unit.records import T0, known
-from tests.unit.records_mesh import WATCHED, places, replicas, zones
+from reports.judge import judge_case
+from reports.model import Outcome, Verdict, figure
+from reports.record import read_case
+from reports.targets import load_targets
+from tests.unit.records import T0, ZONES, Case, known
+from tests.unit.records_mesh import (
+    WATCHED,
+    balancing,
+    counted,
+    in_turn,
+    places,
+    replicas,
+    served,
+    zones,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,3 +92,96 @@ class TestZones:
     def test_only_what_was_answered_between_the_two_looks_counts(self, tmp_path: Path) -> None:
         verdict = zones([places(-0.01), places(55.9)]).judge(tmp_path)
         assert verdict.extra["stayed"]["us-east-1a"].split()[2] == "559"
+
+
+def both(case: Case, run: Path) -> tuple[Verdict, Verdict]:
+    turns, slow = judge_case(read_case(case.write(run)), load_targets())
+    return turns, slow
+
+
+def at_random(zone: str) -> list[str]:
+    """As many answers from each zone as in turn, each replica picked anew."""
+    pick = random.Random(1)  # noqa: S311 - nothing secret
+    return [f"{pod[:-1]}{pick.randrange(3)}" for pod in in_turn(zone, 216, 270)]
+
+
+def test_both_policies_at_their_work(tmp_path: Path) -> None:
+    turns, slow = both(balancing(), tmp_path)
+    assert (turns.outcome, slow.outcome) == (PASSED, PASSED), (turns.reason, slow.reason)
+    assert figure(turns.measured, turns.unit) == "100.0 (99.0 to 100.0) %"
+    assert figure(slow.measured, slow.unit) == "66.7 (52.5 to 82.0) %"
+    assert "api-a0 got 150 of 450 (33.3 %) of what 2 replicas of its zone got" in slow.reason
+
+
+class TestTurns:
+    """The statistic in_turn_percent."""
+
+    def test_picks_at_random_fail_for_each_caller(self, tmp_path: Path) -> None:
+        case = balancing(app={zone: at_random(zone) for zone in ZONES})
+        turns, slow = both(case, tmp_path)
+        assert (turns.outcome, slow.outcome) == (FAILED, PASSED)
+        assert known(turns).at == pytest.approx(44, abs=6)
+        assert "of the calls of app-us-east-1b" in turns.reason
+
+    def test_one_caller_at_random_is_not_hidden_by_the_others(self, tmp_path: Path) -> None:
+        turns, _ = both(balancing(app={"us-east-1c": at_random("us-east-1c")}), tmp_path)
+        assert turns.outcome is FAILED
+
+    # Of 792 turns surely 90 %: 740 and not 739.
+    @pytest.mark.parametrize(("out", "outcome"), [(52, PASSED), (53, FAILED)])
+    def test_the_exact_binomial_boundary(self, tmp_path: Path, out: int, outcome: Any) -> None:
+        app = {zone: in_turn(zone, 216, 270) for zone in ZONES}
+        for number, (zone, by) in enumerate(app.items()):
+            local = [i for i, pod in enumerate(by) if pod.startswith(f"app-{zone[-1]}")]
+            for k in range(number, out // 2, 3):  # the replica before, once again: it comes too early two times
+                by[local[3 * k + 3]] = by[local[3 * k + 2]]
+            if out % 2 and not number:  # the last one has only one time
+                by[local[-1]] = by[local[-2]]
+        turns, _ = both(balancing(app=app), tmp_path)
+        assert known(turns).at == pytest.approx(100 * (792 - out) / 792, abs=0.01), turns.reason
+        assert turns.outcome is outcome
+
+    def test_a_replica_that_is_left_out_has_not_its_share(self, tmp_path: Path) -> None:
+        by = [pod.replace("b2", "b1") for pod in in_turn("us-east-1b", 216, 270)]
+        turns, _ = both(balancing(app={"us-east-1b": by}), tmp_path)
+        assert turns.outcome is FAILED
+        assert "app-b2 got 0 of 216 (0.0 %) of the calls of app-us-east-1b to us-east-1b" in turns.reason
+
+    @pytest.mark.parametrize(("of", "outcome"), [(125, PASSED), (120, INCONCLUSIVE)])
+    def test_each_callers_own_zone_is_called_a_hundred_times(self, tmp_path: Path, of: int, outcome: Any) -> None:
+        turns, _ = both(balancing(app={"us-east-1a": in_turn("us-east-1a", of * 4 // 5, of)}), tmp_path)
+        assert turns.outcome is outcome, turns.reason
+
+
+class TestSlow:
+    """The statistic slow_share_percent."""
+
+    # Of 450 calls surely less than a half: 189 and not 190 (the exact interval at 1e-3).
+    @pytest.mark.parametrize(("slow", "outcome"), [(189, PASSED), (190, FAILED), (225, FAILED), (300, FAILED)])
+    def test_the_exact_binomial_boundary(self, tmp_path: Path, slow: int, outcome: Any) -> None:
+        _, verdict = both(balancing(slow), tmp_path)
+        assert verdict.outcome is outcome, verdict.reason
+        assert known(verdict).at == pytest.approx(100 * slow / 225)
+
+    @pytest.mark.parametrize(
+        ("second", "reason"),
+        [
+            (served(45.7, **(counted() | {"api_b0": 320})), "counted 1445 requests, the callers made 1350 to 1350"),
+            (served(45.7, **(counted() | {"api_b0": 200})), "counted 1325 requests"),
+            (served(45.7, **(counted() | {"api_b0": -5})), "began anew"),
+            (served(47.0, **counted()), "was not asked twice"),
+            (served(45.7, **counted()) | {"tier": "app"}, "was not asked twice"),
+            (served(45.7, **counted()) | {"counts": {"api-a0": 2000}}, "came, went or began anew"),
+        ],
+    )
+    def test_counts_that_are_not_the_callers_prove_nothing(self, tmp_path: Path, second: Any, reason: Any) -> None:
+        looks = [places(0.2), places(0.21, "api", 2), served(0.4), second, places(46.5), places(46.51, "api", 2)]
+        _, verdict = both(balancing(events=looks), tmp_path)
+        assert (verdict.outcome, reason in verdict.reason) == (INCONCLUSIVE, True), verdict.reason
+
+    def test_a_slow_replica_that_was_ejected_got_less_for_another_reason(self, tmp_path: Path) -> None:
+        case = balancing()
+        case.events.append(ejection(20, "api-a0"))
+        turns, verdict = both(case, tmp_path)
+        assert (turns.outcome, verdict.outcome) == (PASSED, INCONCLUSIVE)
+        assert "ejected api-a0" in verdict.reason

@@ -46,6 +46,8 @@ def test_the_real_targets() -> None:
         "mesh.canary": ("~", 10, "%"),
         "mesh.ab": ("==", 0, "requests"),
         "mesh.zone_routing": ("~", 80, "%"),
+        "mesh.round_robin": (">=", 90, "%"),
+        "mesh.least_request": ("<", 100, "%"),
         "ha.pdb": (">=", 66, "%"),
         "ha.failover_traffic": ("<", 300, "s"),
         "ha.failover_capacity": ("<", 300, "s"),
