@@ -47,6 +47,24 @@ def variants(question: Question) -> Attainability:
     return question.answer(0.0, f"each rule leads to one version; {fewest} requests for version {version}")
 
 
+@bounds("switch_violations")
+def switched(question: Question) -> Attainability:
+    """Requests that nobody answers while the route leads to a host without pods, or none if it has some."""
+    asked = question.arguments("switch")
+    service = question.settings.get("VirtualService", asked["namespace"], asked["service"])
+    rules = service["spec"]["http"] if service else []
+    hosts = {
+        each["destination"]["host"] for rule in rules if rule.get("name") == asked["route"] for each in rule["route"]
+    }
+    if asked["to"] not in hosts or len(hosts) < 2:
+        return question.never(f"no route {asked['route']} has two destinations", f"a destination {asked['to']}")
+    version, wanted = _version(question.settings, asked["to"]), question.target.parameters["after"]
+    if version != wanted:
+        why = f"the route leads to {version}, not to version {wanted}"
+        return question.answer(float(shares.sent(question)), why, "at least one pod of it")
+    return question.answer(0.0, f"version {version} has pods")
+
+
 def _versions(settings: Settings, call: Call) -> tuple[Mapping[str, float], str]:
     """Percent of a caller's requests by version, and the rule that says so."""
     route = mesh.route_of(settings, call)

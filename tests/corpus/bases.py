@@ -49,6 +49,7 @@ def _pod_availability(run: Path) -> Path:
 BUILT: dict[str, Callable[[Path], Path]] = {
     "mesh.ejection": lambda run: records.ejection_case().write(run),
     "mesh.mtls": lambda run: records.mtls_case().write(run),
+    "mesh.blue_green": lambda run: records_mesh.blue_green().write(run),
     "mesh.load_balancing": lambda run: records_mesh.balancing().write(run),
     "mesh.zones": lambda run: records_mesh.zones().write(run),
     "mesh.routing": lambda run: records_mesh.routing().write(run),

@@ -7,6 +7,7 @@ from typing import Any
 from tests.unit.records import T0, ZONES, Case, fault
 
 PLACES = ("gateway", *ZONES)
+GREEN_S = 25.0  # from the switch to the roll back
 WATCHED = tuple(f"callers/caller-{zone}-x" for zone in ZONES)
 
 
@@ -93,3 +94,17 @@ def balancing(
     late = fault("replicas of shop/api answer late", 46.0, namespace="shop", app="api", pods=["api-a0"], delay_s=0.6)
     targets = ["mesh.round_robin", "mesh.least_request"]
     return Case("mesh/load_balancing", targets, [*late, *(looks if events is None else events)], callers=callers)
+
+
+def versions(until_s: float = 60.0, rate_hz: float = 4.0, late_s: float = 1.0) -> list[dict[str, Any]]:
+    """A caller from 10 s before the switch, which took hold after `late_s`, as the roll back did."""
+    green, blue = 10 + late_s, 10 + GREEN_S + late_s
+    due = [i / rate_hz for i in range(int(until_s * rate_hz))]
+    return answered(["v2" if green <= t < blue else "v1" for t in due], rate_hz, begin_s=-10)
+
+
+def blue_green(**callers: list[dict[str, Any]]) -> Case:
+    """A switch that is held for 25 s; `callers` replaces what one of them was answered (us_east_1a=…)."""
+    named = {name: callers.get(name.replace("-", "_"), versions()) for name in PLACES}
+    events = fault("route blue-green is switched", GREEN_S)
+    return Case("mesh/blue_green", ["mesh.blue_green"], events, callers=named)

@@ -64,3 +64,21 @@ def test_a_rule_for_all_sends_variant_a_astray_too() -> None:
     all_to_canary = {**WITHOUT, "route": [{"destination": {"host": CANARY}}]}
     assert planned(releases(all_to_canary), "mesh.ab").floor == 4 * 2 * 62
     assert planned(releases(), "mesh.ab").floor == 2 * 4 * 2 * 62
+
+
+@pytest.mark.parametrize(("replicas", "attainable"), [(1, True), (2, True), (0, False)])
+def test_a_switch_needs_somebody_to_switch_to(replicas: int, attainable: Any) -> None:
+    objects = changed(recorded(), "Deployment", "app-canary", {"spec": {"replicas": replicas}})
+    answer = planned(objects, "mesh.blue_green")
+    assert (answer.attainable, answer.floor) == (attainable, 0 if attainable else 4 * 4 * 20)
+
+
+def test_a_switch_needs_a_route_with_two_destinations() -> None:
+    assert planned(releases(canary(10)), "mesh.blue_green").attainable is False
+    one = {"name": "blue-green", "route": [{"destination": {"host": CANARY}}]}
+    assert planned(releases(one), "mesh.blue_green").attainable is False
+    assert planned(without(recorded(), "VirtualService", "releases"), "mesh.blue_green").attainable is False
+    same = changed(
+        recorded(), "Deployment", "app-canary", {"spec": {"template": {"metadata": {"labels": {"version": "v1"}}}}}
+    )
+    assert planned(same, "mesh.blue_green").attainable is False

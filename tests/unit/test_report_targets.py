@@ -45,6 +45,7 @@ def test_the_real_targets() -> None:
         "mesh.mtls": ("==", 0, "violations"),
         "mesh.canary": ("~", 10, "%"),
         "mesh.ab": ("==", 0, "requests"),
+        "mesh.blue_green": ("==", 0, "requests"),
         "mesh.zone_routing": ("~", 80, "%"),
         "mesh.round_robin": (">=", 90, "%"),
         "mesh.least_request": ("<", 100, "%"),

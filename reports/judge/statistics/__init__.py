@@ -1,6 +1,6 @@
 """Importing this package registers every statistic."""
 
-from . import alerting, balancing, disruption, ejection, encryption, recovery, restoration, routing, tracing
+from . import alerting, balancing, disruption, ejection, encryption, recovery, release, restoration, routing, tracing
 
 __all__ = [
     "alerting",
@@ -9,6 +9,7 @@ __all__ = [
     "ejection",
     "encryption",
     "recovery",
+    "release",
     "restoration",
     "routing",
     "tracing",
