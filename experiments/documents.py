@@ -33,6 +33,8 @@ BOUND_S_MAX = 1800
 # Activities that do one bounded thing and take no time argument; each client call in them has its own time-out.
 BOUNDED = frozenset(
     {
+        "experiments.actions.release.roll_back",
+        "experiments.actions.workload.count_served",
         "experiments.actions.workload.heal_replicas",
         "experiments.actions.workload.watch_ejections",
         "experiments.actions.zone.unpause",

@@ -33,6 +33,7 @@ class Thing(StrEnum):
     POSTGRES, REDIS = "data/postgres", "data/redis"
     EJECTIONS = "mesh/ejections"  # which replicas the clients' proxies keep out
     SECURITY = "mesh/security"  # who is let in
+    RELEASES = "mesh/releases"  # which version answers under /release/
     SPANS = "mesh/tracing"  # which requests the proxies trace, and how
     TRACING = "tracing"  # collectors and store
     ALERTING = "alerting"  # Prometheus, its exporters, Alertmanager, the receiver

@@ -9,6 +9,7 @@ traffic:
     gateway: /
     us-east-1a: "http://app.shop.svc.cluster.local:8080/"
     orders: {url: /orders, method: POST, body: {item: tea}, keep: id, rate_hz: 4}    # zone: … for one inside the mesh
+    variant-b: {url: /release/ab/, headers: {x-variant: b}, keep: version}
   locust: {users: 5}
 ```
 """
@@ -39,6 +40,8 @@ GATEWAY = "gateway"
 # The whole of it, so that no "user@" in front of a path sends a caller somewhere else.
 INSIDE = re.compile(r"http://[a-z0-9-]+(\.[a-z0-9-]+)*\.svc\.cluster\.local(:[0-9]{1,5})?(/\S*)?")
 Label = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")]
+HeaderName = Annotated[str, Field(pattern=r"^x-[a-z0-9-]{1,40}$")]
+HeaderValue = Annotated[str, Field(pattern=r"^[!-~]([ -~]{0,100}[!-~])?$")]
 CALLERS = "callers"
 # The newest sample file of a run's caller in its pod; its last lines are enough to know how it fares.
 TAIL = 'tail -c 60000 "$(ls -t /tmp/samples-"$0"-"$1"-*.ndjson | head -n 1)"'
@@ -59,6 +62,8 @@ class Call(BaseModel):
     zone: Label | None = None
     method: Literal["GET", "POST"] = "GET"
     body: dict[str, Any] | None = None
+    # Such as a route may ask for; the header Host would send a caller somewhere else.
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict, max_length=10)
     keep: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]*$")  # field of the JSON answer that goes into the sample
     rate_hz: float | None = Field(default=None, gt=0, le=200)
 
@@ -159,11 +164,11 @@ class Traffic:
         caller: HostCaller | PodCaller
         if call.zone is None:
             # A new connection each time, as new users make them: one kept alive would know one gateway pod only.
-            fresh = {"Connection": "close"}
+            fresh = {"Connection": "close", **call.headers}
             url = self.cluster.gateway_url + call.url
             caller = HostCaller(url=url, out=self._file(name), headers=fresh, **load)
         else:
-            caller = PodCaller(cluster=self.cluster, zone=call.zone, url=call.url, **load)
+            caller = PodCaller(cluster=self.cluster, zone=call.zone, url=call.url, headers=call.headers, **load)
         self._callers[name] = caller
         caller.start()
 

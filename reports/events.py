@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from reports.clients import Asked, EjectionEnded
 from reports.proxies import Counts, Tries, TriesRead
+from reports.replicas import Places, Served
 from reports.surroundings import Attainability, Baseline, Collected, WatcherDied, Weakening
 from reports.traces import Trace, TraceSearch
 
@@ -247,6 +248,8 @@ type Known = (
     | Eviction
     | Handshake
     | Coverage
+    | Places
+    | Served
     | Trace
     | TraceSearch
     | Counts

@@ -98,6 +98,17 @@ def hang_replicas(namespace: str, app: str, count: int, hold_s: float) -> dict[s
     )
 
 
+def count_served(namespace: str, app: str) -> dict[str, Any]:
+    """Records how many requests each ready replica of a tier has served, by its own count."""
+    running = session.current()
+    replicas = [Replica(pod.name, pod.uid, pod.ip) for pod in _ready(namespace, app)]
+    lo = time.monotonic()
+    states = Switch(running.cluster, namespace, app).states(replicas)
+    counts = {replica.name: int(state["served_total"]) for replica, state in zip(replicas, states, strict=True)}
+    running.recorder.event("served", namespace=namespace, tier=app, counts=counts, lo=lo, hi=time.monotonic())
+    return {"served": counts}
+
+
 def _inject(
     switch: Switch, fault: str, chosen: list[Pod], act: Callable[[list[Replica]], None], target: dict[str, Any]
 ) -> dict[str, Any]:

@@ -9,6 +9,7 @@ Importing this package registers every check.
 from experiments.attainability import (
     alerting,
     backups,
+    balancing,
     capacity,
     disruption,
     ejection,
@@ -17,6 +18,7 @@ from experiments.attainability import (
     pool,
     rate_limit,
     retries,
+    routing,
     sampling,
 )
 from experiments.attainability.registry import plan
@@ -24,6 +26,7 @@ from experiments.attainability.registry import plan
 __all__ = [
     "alerting",
     "backups",
+    "balancing",
     "capacity",
     "disruption",
     "ejection",
@@ -33,5 +36,6 @@ __all__ = [
     "pool",
     "rate_limit",
     "retries",
+    "routing",
     "sampling",
 ]

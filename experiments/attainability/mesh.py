@@ -203,7 +203,7 @@ def _is_asked(service: Item, call: Call) -> bool:
 
 def _followed(settings: Settings, service: Item, call: Call) -> Route | None:
     for rule in service["spec"].get("http") or []:
-        if not _takes(rule, call.method, path_of(call.url)):
+        if not _takes(rule, call):
             continue
         if delegate := rule.get("delegate"):
             namespace = delegate.get("namespace") or service["metadata"]["namespace"]
@@ -213,17 +213,20 @@ def _followed(settings: Settings, service: Item, call: Call) -> Route | None:
     return None
 
 
-def _takes(route: Mapping[str, Any], method: str, path: str) -> bool:
-    matches = route.get("match") or [{}]
-    return any(all(_like(each[key], value) for key, value in _asked(each, method, path)) for each in matches)
+def _takes(route: Mapping[str, Any], call: Call) -> bool:
+    return any(all(_conditions(each, call)) for each in route.get("match") or [{}])
 
 
-def _asked(match: Mapping[str, Any], method: str, path: str) -> Iterator[tuple[str, str]]:
-    known = {"method": method, "uri": path}
-    return ((key, known.get(key, "")) for key in match if key not in {"name", "gateways"})
+def _conditions(match: Mapping[str, Any], call: Call) -> Iterator[bool]:
+    known = {"method": call.method, "uri": path_of(call.url)}
+    for key, condition in match.items():
+        if key == "headers" and isinstance(condition, dict):
+            yield from (_like(each, call.headers.get(name)) for name, each in condition.items())
+        elif key not in {"name", "gateways"}:
+            yield _like(condition, known.get(key, ""))
 
 
-def _like(condition: Any, value: str) -> bool:
-    if not isinstance(condition, dict):
+def _like(condition: Any, value: str | None) -> bool:
+    if not isinstance(condition, dict) or value is None:
         return False
     return condition.get("exact") == value or ("prefix" in condition and value.startswith(condition["prefix"]))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from experiments.attainability import mesh
+from experiments.attainability import mesh, shares
 from experiments.attainability.model import Attainability, Item, Question, Settings, named
 from experiments.attainability.registry import bounds
 from experiments.traffic import CALLERS, Call
@@ -17,50 +16,39 @@ DEFAULT_PERCENT = 1.0  # Istio's, where nobody says a rate
 OF = {"HUNDRED": 100, "TEN_THOUSAND": 10_000, "MILLION": 1_000_000}
 MARK = "experiment.request"  # the tag by which a request is found again
 CONTEXT_HEADERS = frozenset({"traceparent", "tracestate"})
-FALSE_ALARM, POWER = 0.001, 0.99
 
 
 @bounds("traced_percent")
 def traced(question: Question) -> Attainability:
     """The rate of each caller's first proxy, and enough requests to tell it from the rates in `told_from`."""
-    limit, parameters = question.target.limit, question.target.parameters
-    calls = _calls(question)
+    limit, calls = question.target.limit, shares.calls(question)
     rates = {name: _rate(question.settings, call) for name, call in calls.items()}
     name, (percent, words) = max(rates.items(), key=lambda item: abs(item[1][0] - limit))
     if percent != limit:
         return question.answer(percent, f"first proxy of {name}: {words}", f"randomSamplingPercentage: {limit:g}")
     if untagged := _untagged(question.settings, calls, (MARK,)):
         return question.never(*untagged)
-    sent, false_alarm = _sent(question), parameters.get("false_alarm", FALSE_ALARM)
-    told_from = parameters.get("told_from", ())
-
-    def mistaken(n: int) -> float | None:
-        return next((other for other in told_from if not tells(n, limit, other, false_alarm)), None)
-
-    if (other := mistaken(sent)) is not None:
-        longer_s = itertools.count(math.ceil(question.traffic.duration_s))
-        enough_s = next(each for each in longer_s if mistaken(_sent(question, each)) is None)
-        why = f"the document sends {sent} requests, too few to tell {limit:g} % from {other:g} %"
-        return question.never(why, f"duration_s: {enough_s}, for {_sent(question, enough_s)} requests", percent)
-    return question.answer(percent, f"{words}; {sent} requests")
+    return shares.enough(question, percent, words)
 
 
 @bounds("untraced_requests")
 def untraced(question: Question) -> Attainability:
     """Requests that are to be expected without a trace: those that the first proxy of each caller decides against."""
-    return _expected(question, _calls(question), tags=(MARK,))
+    return _expected(question, shares.calls(question), tags=(MARK,))
 
 
 @bounds("broken_traces")
 def broken(question: Question) -> Attainability:
     """As `untraced`; and the context must be handed on, and the first span must carry the promised tags."""
     if told := next(_removals(question.settings), None):
-        return question.never(*told, float(_sent(question)))
-    return _expected(question, _calls(question), tags=tuple(question.target.parameters.get("tags", ())) or (MARK,))
+        return question.never(*told, float(shares.sent(question)))
+    return _expected(
+        question, shares.calls(question), tags=tuple(question.target.parameters.get("tags", ())) or (MARK,)
+    )
 
 
 def _expected(question: Question, calls: Mapping[str, Call], tags: tuple[str, ...]) -> Attainability:
-    sent, least = _sent(question), question.target.parameters.get("samples_min", 1)
+    sent, least = shares.sent(question), question.target.parameters.get("samples_min", 1)
     if untagged := _untagged(question.settings, calls, tags):
         return question.never(*untagged, float(sent))
     if sent < least:
@@ -69,44 +57,13 @@ def _expected(question: Question, calls: Mapping[str, Call], tags: tuple[str, ..
             f"duration_s: at least {math.ceil(question.traffic.duration_s * least / max(1, sent))}",
         )
     rates = {name: _critical(question, call) for name, call in calls.items()}
-    missing = sum(_count(question, calls[name]) * (1 - percent / 100) for name, (percent, _) in rates.items())
+    missing = sum(shares.count(question, calls[name]) * (1 - percent / 100) for name, (percent, _) in rates.items())
     name, (percent, words) = min(rates.items(), key=lambda item: item[1][0])
     return question.answer(
         float(math.ceil(round(missing, 6))),
         f"first proxy of {name} traces {percent:g} % of them: {words}",
         "an EnvoyFilter with random_sampling 100 on the critical route, in the gateway and in the callers' sidecars",
     )
-
-
-def tells(n: int, percent: float, other: float, false_alarm: float) -> bool:
-    """Whether n requests would almost surely not pass for `percent` if the share were `other` percent.
-
-    The judge's own arithmetic, which may not be imported from here; a test compares the two.
-    """
-    from scipy.special import bdtr, bdtrik  # scipy.stats takes seconds to import
-
-    def quantile(share: float) -> int:
-        below: int = max(0, math.ceil(bdtrik(false_alarm / 2, n, share)) - 1)
-        return below if float(bdtr(below, n, share)) >= false_alarm / 2 else below + 1
-
-    p, q = percent / 100, other / 100
-    low, high = quantile(p), n - quantile(1 - p)
-    return bool(bdtr(high, n, q) - (bdtr(low - 1, n, q) if low else 0.0) <= 1 - POWER)
-
-
-def _calls(question: Question) -> dict[str, Call]:
-    every = question.traffic.callers
-    return {name: every[name] for name in question.target.parameters.get("callers") or every}
-
-
-def _count(question: Question, call: Call, duration_s: float | None = None) -> int:
-    """How many of a caller's requests count: those after its connections are warm."""
-    plan, warm_up_s = question.traffic, float(question.target.parameters.get("warm_up_s", 0))
-    return math.floor((call.rate_hz or plan.rate_hz) * ((duration_s or plan.duration_s) - warm_up_s))
-
-
-def _sent(question: Question, duration_s: float | None = None) -> int:
-    return sum(_count(question, call, duration_s) for call in _calls(question).values())
 
 
 def _place(call: Call) -> tuple[str, str]:

@@ -23,6 +23,7 @@ FILES = (
     ("high_availability/services/multi-az-services.yaml", ""),
     ("high_availability/failover/pod-disruption-budgets.yaml", ""),
     ("istio/traffic/destination-rules/circuit-breaking.yaml", ""),
+    ("istio/traffic/canary/deployment.yaml", ""),
     ("istio/traffic/virtualservices/canary-deployment.yaml", ""),
     ("istio/traffic/virtualservices/resilience-features.yaml", ""),
     ("istio/traffic/gateway.yaml", ""),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from experiments.attainability import sampling
+from experiments.attainability import shares
 from reports.judge.binomial import told_apart
 from tests.unit.settings import changed, item, planned, recorded, without
 
@@ -164,7 +164,7 @@ def test_too_few_requests_tell_nothing_and_the_fix_is_enough(objects: Any) -> No
 @pytest.mark.parametrize("n", [50, 200, 400, 600, 700, 800, 1000, 1500])
 @pytest.mark.parametrize("other", [1.0, 5.0, 8.0, 20.0])
 def test_the_arithmetic_is_the_judges_own(n: int, other: float) -> None:
-    assert sampling.tells(n, 10, other, 0.001) is told_apart(n, 10, other, 0.001)
+    assert shares.tells(n, 10, other, 0.001) is told_apart(n, 10, other, 0.001)
 
 
 def rates(objects: Any, **sampled: Any) -> Any:

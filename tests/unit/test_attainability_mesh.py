@@ -284,6 +284,8 @@ def test_a_short_host_is_one_of_its_own_namespace_and_a_missing_delegate_leads_n
     assert mesh.route_of(settings([lost]), Call(url="/", zone=None)) is None
     picky = virtual_service("c", hosts=["app"], http=[{"match": [{"headers": {"x": {"exact": "1"}}}], "route": TO_APP}])
     assert mesh.route_of(settings([picky]), inside) is None
+    asking = inside.model_copy(update={"headers": {"x": "1"}})
+    assert (mesh.route_of(settings([picky]), asking) or mesh.Route({}, {})).service is picky
 
 
 # ---- a replica that never answers

@@ -2,6 +2,7 @@
 
 from . import (
     alerting,
+    balancing,
     disruption,
     ejection,
     encryption,
@@ -9,13 +10,16 @@ from . import (
     pool,
     rate_limit,
     recovery,
+    release,
     restoration,
     retries,
+    routing,
     tracing,
 )
 
 __all__ = [
     "alerting",
+    "balancing",
     "disruption",
     "ejection",
     "encryption",
@@ -23,7 +27,9 @@ __all__ = [
     "pool",
     "rate_limit",
     "recovery",
+    "release",
     "restoration",
     "retries",
+    "routing",
     "tracing",
 ]

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from reports.judge.binomial import share_percent, told_apart
-from reports.judge.registry import Broken, Inconclusive, Measurement, statistic
-from reports.model import CallerParameters, Interval, SampledParameters, Target
+from reports.judge.answers import files_of
+from reports.judge.registry import Inconclusive, Measurement, statistic
+from reports.judge.shares import ShareParameters, Words, judged, shown
+from reports.model import Interval, SampledParameters, Target
 from reports.traces import Span, Trace, TraceSearch
 
 if TYPE_CHECKING:
@@ -23,20 +24,15 @@ if TYPE_CHECKING:
 MARK, DATABASE = "experiment.request", "db.system"
 GATEWAY = "gateway"
 SHOWN = 5
-FILES = ("events.ndjson",)
 
 
-class SamplingParameters(CallerParameters):
+class SamplingParameters(ShareParameters):
     """Of traced_percent.
 
     Attributes:
-        false_alarm: how often a system that keeps its promise may fail by chance alone.
-        told_from: figures that so many requests must be able to tell from the promised one.
         warm_up_s: seconds from a caller's first request in which none counts: connections are made then.
     """
 
-    false_alarm: float = Field(default=0.001, gt=0, lt=0.5)
-    told_from: tuple[float, ...] = ()
     warm_up_s: float = Field(default=0, ge=0)
 
 
@@ -73,27 +69,8 @@ def traced_percent(record: CaseRecord, target: Target[SamplingParameters]) -> Me
         for name in parameters.callers
     }
     counts = {name: (sum(mark in rooted for mark in marks), len(marks)) for name, marks in asked.items()}
-    traced, n = (sum(pair[k] for pair in counts.values()) for k in (0, 1))
-    for other in parameters.told_from:
-        if not told_apart(n, target.limit, other, parameters.false_alarm):
-            raise Inconclusive(
-                f"{n} requests are too few to tell {target.limit:g} % from {other:g} %",
-                "more requests: a longer load",
-            )
     fix = f"set randomSamplingPercentage: {target.limit:g} in the mesh's Telemetry"
-    broken = [
-        Broken(f"first proxy of {name} traced {_shown(*count)}, which is not {target.limit:g} %", fix)
-        for name, count in counts.items()
-        if not share_percent(*count, parameters.false_alarm / len(counts)).holds(target.limit)
-    ]
-    return Measurement(
-        share_percent(traced, n, parameters.false_alarm),
-        _files(parameters.callers),
-        detail=f"{traced} of {n} requests; exact {100 * (1 - parameters.false_alarm):g} % confidence interval",
-        extra={"traced": {name: _shown(*count) for name, count in counts.items()}},
-        broken=tuple(broken),
-        fix=fix,
-    )
+    return judged(target, counts, Words("first proxy of {} traced {}", "traced", fix), files_of(parameters.callers))
 
 
 @statistic(OrderParameters)
@@ -107,10 +84,10 @@ def untraced_requests(record: CaseRecord, target: Target[OrderParameters]) -> Me
     _enough(total, target.parameters.samples_min)
     return Measurement(
         Interval(len(every), len(every)),
-        _files(target.parameters.callers),
+        files_of(target.parameters.callers),
         detail=f"of {total} acknowledged requests" + (f", first {', '.join(every[:SHOWN])}" if every else ""),
         extra={
-            "traced": {name: _shown(len(marks) - len(missing[name]), len(marks)) for name, marks in asked.items()},
+            "traced": {name: shown(len(marks) - len(missing[name]), len(marks)) for name, marks in asked.items()},
             "untraced": every,
         },
         fix="trace the critical routes at 100 % where the decision is made: in the first proxy",
@@ -132,7 +109,7 @@ def broken_traces(record: CaseRecord, target: Target[PropagationParameters]) -> 
     first = "; ".join(f"{mark}: {', '.join(wrong)}" for mark, wrong in list(broken.items())[:SHOWN])
     return Measurement(
         Interval(len(broken), len(broken)),
-        _files(target.parameters.callers),
+        files_of(target.parameters.callers),
         detail=first or f"each of {len(marks)} acknowledged requests is one whole trace",
         extra={"broken": broken, "requests": len(marks)},
         fix="hand traceparent and tracestate on at every hop, jobs included",
@@ -220,11 +197,3 @@ def _acknowledged(record: CaseRecord, name: str, warm_up_s: float) -> list[str]:
 def _enough(found: int, needed: int) -> None:
     if found < needed:
         raise Inconclusive(f"only {found} requests were acknowledged, {needed} are needed", "a longer load")
-
-
-def _shown(k: int, n: int) -> str:
-    return f"{k} of {n} ({100 * k / n:.1f} %)" if n else "none of none"
-
-
-def _files(callers: Sequence[str]) -> tuple[str, ...]:
-    return (*FILES, *(f"samples-{name}.ndjson" for name in callers))
