@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from reports.mesh import Access
 from reports.surroundings import Attainability, Baseline, Collected, WatcherDied, Weakening
 from reports.traces import Trace, TraceSearch
 
@@ -242,6 +243,7 @@ type Known = (
     | Ready
     | Eviction
     | Handshake
+    | Access
     | Coverage
     | Trace
     | TraceSearch

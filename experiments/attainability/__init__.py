@@ -8,9 +8,11 @@ Importing this package registers every check.
 
 from experiments.attainability import (
     alerting,
+    authorization,
     backups,
     capacity,
     disruption,
+    egress,
     ejection,
     encryption,
     failover,
@@ -20,9 +22,11 @@ from experiments.attainability.registry import plan
 
 __all__ = [
     "alerting",
+    "authorization",
     "backups",
     "capacity",
     "disruption",
+    "egress",
     "ejection",
     "encryption",
     "failover",

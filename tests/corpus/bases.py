@@ -14,7 +14,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deploy.errors import Problem
-from tests.unit import records, records_alerting, records_restoration, records_tracing
+from tests.unit import (
+    records,
+    records_access,
+    records_alerting,
+    records_restoration,
+    records_tracing,
+)
 
 KEPT = Path(__file__).parent / "bases"
 # What a judge reads; logs and dumps stay with their run.
@@ -49,6 +55,8 @@ def _pod_availability(run: Path) -> Path:
 BUILT: dict[str, Callable[[Path], Path]] = {
     "mesh.ejection": lambda run: records.ejection_case().write(run),
     "mesh.mtls": lambda run: records.mtls_case().write(run),
+    "mesh.authorization": lambda run: records_access.authorization().write(run),
+    "mesh.egress": lambda run: records_access.egress().write(run),
     "high_availability.disruption_budget": lambda run: records.pdb_case().write(run),
     "high_availability.zone_outage": _zone,
     "high_availability.zone_outage_long": _long_zone,

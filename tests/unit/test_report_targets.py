@@ -43,6 +43,8 @@ def test_the_real_targets() -> None:
     assert {t.id: (t.relation, t.limit, t.unit) for t in targets} == {
         "mesh.ejection": ("<", 60, "s"),
         "mesh.mtls": ("==", 0, "violations"),
+        "mesh.authorization": ("==", 0, "violations"),
+        "mesh.egress": ("==", 0, "violations"),
         "ha.pdb": (">=", 66, "%"),
         "ha.failover_traffic": ("<", 300, "s"),
         "ha.failover_capacity": ("<", 300, "s"),

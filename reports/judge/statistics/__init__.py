@@ -1,5 +1,14 @@
 """Importing this package registers every statistic."""
 
-from . import alerting, disruption, ejection, encryption, recovery, restoration, tracing
+from . import access, alerting, disruption, ejection, encryption, recovery, restoration, tracing
 
-__all__ = ["alerting", "disruption", "ejection", "encryption", "recovery", "restoration", "tracing"]
+__all__ = [
+    "access",
+    "alerting",
+    "disruption",
+    "ejection",
+    "encryption",
+    "recovery",
+    "restoration",
+    "tracing",
+]
