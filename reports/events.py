@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from reports.mesh import Access
+from reports.mesh import Access, Scrape
 from reports.surroundings import Attainability, Baseline, Collected, WatcherDied, Weakening
 from reports.traces import Trace, TraceSearch
 
@@ -244,6 +244,7 @@ type Known = (
     | Eviction
     | Handshake
     | Access
+    | Scrape
     | Coverage
     | Trace
     | TraceSearch

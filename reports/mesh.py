@@ -1,8 +1,8 @@
-"""Events about the mesh: who was let through."""
+"""Events about the mesh: who was let through, and what is known of its proxies."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -32,3 +32,23 @@ class Access:
     def name(self) -> str:
         """The attempt's name as `coverage` writes it."""
         return f"{self.caller} {self.call} {self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """What Prometheus has of one scrape, in [lo, hi], of the proxy of a zone's callers; nothing where it has none.
+
+    Attributes:
+        figures: counters by name.
+        buckets: requests that took no longer, by the bound in ms.
+    """
+
+    kind: Literal["scrape"]
+    t: float
+    moment: str
+    zone: str
+    proxy: str
+    lo: float | None = None
+    hi: float | None = None
+    figures: dict[str, float] = field(default_factory=dict)
+    buckets: dict[str, float] = field(default_factory=dict)

@@ -7,6 +7,7 @@ Importing this package registers every check.
 """
 
 from experiments.attainability import (
+    agreement,
     alerting,
     authorization,
     backups,
@@ -21,6 +22,7 @@ from experiments.attainability import (
 from experiments.attainability.registry import plan
 
 __all__ = [
+    "agreement",
     "alerting",
     "authorization",
     "backups",

@@ -17,6 +17,7 @@ from deploy.errors import Problem
 from tests.unit import (
     records,
     records_access,
+    records_agreement,
     records_alerting,
     records_restoration,
     records_tracing,
@@ -56,6 +57,7 @@ BUILT: dict[str, Callable[[Path], Path]] = {
     "mesh.ejection": lambda run: records.ejection_case().write(run),
     "mesh.mtls": lambda run: records.mtls_case().write(run),
     "mesh.authorization": lambda run: records_access.authorization().write(run),
+    "mesh.metrics": lambda run: records_agreement.agreement().write(run),
     "mesh.egress": lambda run: records_access.egress().write(run),
     "high_availability.disruption_budget": lambda run: records.pdb_case().write(run),
     "high_availability.zone_outage": _zone,

@@ -45,6 +45,7 @@ def test_the_real_targets() -> None:
         "mesh.mtls": ("==", 0, "violations"),
         "mesh.authorization": ("==", 0, "violations"),
         "mesh.egress": ("==", 0, "violations"),
+        "mesh.metrics": ("==", 0, "metrics"),
         "ha.pdb": (">=", 66, "%"),
         "ha.failover_traffic": ("<", 300, "s"),
         "ha.failover_capacity": ("<", 300, "s"),

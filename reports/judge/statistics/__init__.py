@@ -1,9 +1,10 @@
 """Importing this package registers every statistic."""
 
-from . import access, alerting, disruption, ejection, encryption, recovery, restoration, tracing
+from . import access, agreement, alerting, disruption, ejection, encryption, recovery, restoration, tracing
 
 __all__ = [
     "access",
+    "agreement",
     "alerting",
     "disruption",
     "ejection",
