@@ -23,6 +23,7 @@ class Pod:
         ready: its Ready condition is true and it is not being deleted.
         sidecar: Envoy stands in front of it (as a container, or as an init container that goes on running).
         ports: TCP ports that its own containers declare.
+        account: its service account: whom its certificate names.
     """
 
     namespace: str
@@ -35,6 +36,7 @@ class Pod:
     ready: bool
     sidecar: bool
     ports: tuple[int, ...] = ()
+    account: str = ""
     labels: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
 
@@ -58,6 +60,7 @@ class Pod:
             ready=conditions.get("Ready") == "True" and not leaving,
             sidecar=any(container.name == PROXY for container in every),
             ports=tuple(port.container_port for port in declared if (port.protocol or "TCP") == "TCP"),
+            account=spec.service_account_name or "",
             labels=dict(meta.labels or {}),
             annotations=dict(meta.annotations or {}),
         )

@@ -10,7 +10,7 @@ changes:
   - {apiVersion: apps/v1, kind: Deployment, namespace: shop, name: app, patch: {spec: {minReadySeconds: null}}}
   - {apiVersion: policy/v1, kind: PodDisruptionBudget, namespace: shop, name: app, delete: true}
   - {apiVersion: …, kind: …, namespace: …, all: true, delete: true}        # every object of the kind there
-  - {…, name: postgres-config, within: [metadata, annotations, config], patch: …}    # of the JSON that a field holds
+  - {…, name: postgres-config, within: [metadata, annotations, config], patch: …}    # of the JSON or YAML in a field
 proxies:                    # wait until these client proxies have it
   - {pods: callers/app=caller-us-east-1a, config: <query of Envoy's config_dump>, about: <text>, lacks: <text>}
 ```
@@ -31,6 +31,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from deploy.errors import Problem
@@ -191,11 +192,11 @@ def _apply(cluster: Cluster, ledger: Ledger, fault: str, change: Change) -> list
 
 
 def inside(item: dict[str, Any], path: list[str], patch: dict[str, Any]) -> dict[str, Any]:
-    """Returns the patch of an object that changes the JSON which one of its fields holds as text."""
+    """Returns the patch of an object that changes the JSON, or YAML, which one of its fields holds as text."""
     text: Any = item
     for key in path:
         text = text[key]
-    changed: Any = json.dumps(merged(json.loads(text), patch))
+    changed: Any = json.dumps(merged(yaml.safe_load(text), patch))
     for key in reversed(path):
         changed = {key: changed}
     return dict(changed)

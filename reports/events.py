@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from reports.clients import Asked, EjectionEnded
+from reports.mesh import Access, Scrape
 from reports.proxies import Counts, Tries, TriesRead
 from reports.replicas import Places, Served
 from reports.surroundings import Attainability, Baseline, Collected, WatcherDied, Weakening
@@ -247,6 +248,8 @@ type Known = (
     | Ready
     | Eviction
     | Handshake
+    | Access
+    | Scrape
     | Coverage
     | Places
     | Served

@@ -79,7 +79,7 @@ def call_from_outside(namespaces: list[str], within_s: float) -> dict[str, Any]:
         running,
         FAULT,
         [],
-        lambda: results.extend(_try(running.cluster, outsider, ports, OUTSIDE_MODES, within_s)),
+        lambda: results.extend(knock(running.cluster, ports, OUTSIDE_MODES, within_s)),
         {"from": f"{CALLERS}/{outsider.name}", "ports": len(ports)},
     )
     by_name = {port.name: port for port in ports}
@@ -149,31 +149,41 @@ def _ports(cluster: Cluster, namespaces: Sequence[str]) -> tuple[list[Port], lis
     return ports, excluded
 
 
-def _try(
-    cluster: Cluster, caller: Pod, ports: Sequence[Port], modes: Sequence[str], within_s: float, *, stdin: str = ""
+def knock(
+    cluster: Cluster, ports: Sequence[Port], modes: Sequence[str], within_s: float, *, pem: str = ""
 ) -> list[dict[str, Any]]:
-    """Makes the tries in the caller's pod, a dozen ports at a time."""
+    """Makes the tries from the pod outside the mesh, a dozen ports at a time; `pem` is for the mode `mesh`."""
+    outsider = pods.one_running(cluster, CALLERS, "app=outsider")
+    stdin = f"{pem.strip()}\nend\n" if pem else ""
     results = []
     for first in range(0, len(ports), PORTS_A_CALL):
         some = [[port.name, port.pod.ip, port.number] for port in ports[first : first + PORTS_A_CALL]]
         asked = json.dumps({"ports": some, "modes": modes, "timeout_s": TRY_S})
         argv = ["python3", "-c", SCRIPT.read_text(), asked]
-        text = cluster.exec(caller.namespace, caller.name, argv, container="caller", stdin=stdin, timeout_s=within_s)
+        text = cluster.exec(CALLERS, outsider.name, argv, container="caller", stdin=stdin, timeout_s=within_s)
         results += [json.loads(line) for line in text.splitlines()]
     return results
 
 
-def _with_certificate(cluster: Cluster, ports: Sequence[Port], within_s: float) -> dict[str, str]:
-    """Returns, by port, what it answered to a caller outside the mesh that holds the injector's certificate."""
+def certificate_of_injector(cluster: Cluster) -> str:
+    """Returns the injector's certificate and key, PEM.
+
+    Raises:
+        Problem: they cannot be read.
+    """
     injector = pods.one_running(cluster, NAMESPACE, SELECTOR)
     files = [f"{CERTIFICATES}/{name}.pem" for name in ("cert-chain", "key")]
+    return cluster.exec(NAMESPACE, injector.name, ["cat", *files], container=PROXY)
+
+
+def _with_certificate(cluster: Cluster, ports: Sequence[Port], within_s: float) -> dict[str, str]:
+    """Returns, by port, what it answered to a caller outside the mesh that holds the injector's certificate."""
     try:
-        pem = cluster.exec(NAMESPACE, injector.name, ["cat", *files], container=PROXY)
+        pem = certificate_of_injector(cluster)
     except Problem as problem:
         session.current().recorder.note(f"the injector's certificate cannot be read: {problem}")
         return {}
-    outsider = pods.one_running(cluster, CALLERS, "app=outsider")
-    results = _try(cluster, outsider, ports, ("mesh",), within_s, stdin=f"{pem.strip()}\nend\n")
+    results = knock(cluster, ports, ("mesh",), within_s, pem=pem)
     for result in results:
         if result["peer_identity"]:
             _identities[result["name"]] = result["peer_identity"]

@@ -7,11 +7,14 @@ Importing this package registers every check.
 """
 
 from experiments.attainability import (
+    agreement,
     alerting,
+    authorization,
     backups,
     balancing,
     capacity,
     disruption,
+    egress,
     ejection,
     encryption,
     failover,
@@ -24,11 +27,14 @@ from experiments.attainability import (
 from experiments.attainability.registry import plan
 
 __all__ = [
+    "agreement",
     "alerting",
+    "authorization",
     "backups",
     "balancing",
     "capacity",
     "disruption",
+    "egress",
     "ejection",
     "encryption",
     "failover",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,8 @@ class Feed:
     deployment: str
 
 
-FEEDS = (Feed("kube_", "kube-state-metrics", 8080, "kube-state-metrics"), Feed("envoy_", "envoy", 15090, ""))
+ENVOY = Feed("envoy_", "envoy", 15090, "")
+FEEDS = (Feed("kube_", "kube-state-metrics", 8080, "kube-state-metrics"), ENVOY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,14 +195,24 @@ def _files(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _silent(settings: Settings, rule: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Why the rule gets no figures, or nobody hears of it: a rule without data is silent for ever."""
-    for name in (PROMETHEUS, ALERTMANAGER, *(feed.deployment for feed in feeds(rule) if feed.deployment)):
-        deployment = settings.get("Deployment", NAMESPACE, name)
-        if deployment is None or deployment["spec"].get("replicas", 1) == 0:
-            yield f"Deployment {NAMESPACE}/{name}: no replica", "replicas: 1"
-    for feed in feeds(rule):
+    yield from _replicas(settings, ALERTMANAGER)
+    yield from without_data(settings, feeds(rule))
+
+
+def without_data(settings: Settings, wanted: Sequence[Feed]) -> Iterator[tuple[str, str]]:
+    """Why Prometheus has no figures of some feeds, each with its fix."""
+    for name in (PROMETHEUS, *(feed.deployment for feed in wanted if feed.deployment)):
+        yield from _replicas(settings, name)
+    for feed in wanted:
         if not _may_reach(settings, feed.port):
             policy = f"NetworkPolicy {NAMESPACE}/{PROMETHEUS}"
             yield f"{policy}: no egress to port {feed.port} for {feed.prefix}*", f"{policy}: egress to port {feed.port}"
+
+
+def _replicas(settings: Settings, name: str) -> Iterator[tuple[str, str]]:
+    deployment = settings.get("Deployment", NAMESPACE, name)
+    if deployment is None or deployment["spec"].get("replicas", 1) == 0:
+        yield f"Deployment {NAMESPACE}/{name}: no replica", "replicas: 1"
 
 
 def _may_reach(settings: Settings, port: int) -> bool:

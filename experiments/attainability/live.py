@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 API = {
     **dict.fromkeys(("ConfigMap", "Endpoints", "Node", "Pod", "Secret", "Service"), "v1"),
     **dict.fromkeys(("CronJob", "Job"), "batch/v1"),
-    **dict.fromkeys(("DestinationRule", "VirtualService"), "networking.istio.io/v1"),
+    **dict.fromkeys(("DestinationRule", "ServiceEntry", "VirtualService"), "networking.istio.io/v1"),
     **dict.fromkeys(("Backup", "BackupStorageLocation", "Schedule"), "velero.io/v1"),
+    "AuthorizationPolicy": "security.istio.io/v1",
     "Deployment": "apps/v1",
     "EndpointSlice": "discovery.k8s.io/v1",
     "EnvoyFilter": "networking.istio.io/v1alpha3",

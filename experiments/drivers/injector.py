@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.errors import Problem
 from experiments import pods
+from experiments.drivers import calls
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
 
-SCRIPT = Path(__file__).parent.parent / "inside" / "fault_call.py"
 NAMESPACE, SELECTOR, CONTAINER = "chaos", "app=injector", "injector"
 PORT = 9090
-CALL_S = 5.0
 OK = 200
 
 
@@ -66,17 +64,14 @@ class Switch:
         if not replicas:
             return []
         host = f"{self.app}-fault.{self.namespace}.svc.cluster.local:{PORT}"
-        common = {"port": PORT, "method": method, "path": "/fault", "host": host, "body": body}
-        calls = [{"ip": replica.ip, **common} for replica in replicas]
         pod = pods.one_running(self.cluster, NAMESPACE, SELECTOR)
-        argv = ["python3", "-c", SCRIPT.read_text(), json.dumps({"calls": calls, "timeout_s": CALL_S})]
-        text = self.cluster.exec(NAMESPACE, pod.name, argv, container=CONTAINER, timeout_s=CALL_S * len(calls) + 15)
-        answers = json.loads(text)
+        asked = [calls.Call(replica.ip, PORT, method, "/fault", host, body) for replica in replicas]
+        answers = calls.make(self.cluster, (NAMESPACE, pod.name), CONTAINER, asked)
         for replica, answer in zip(replicas, answers, strict=True):
-            if answer["status"] != OK:
+            if answer.status != OK:
                 raise Problem(
-                    f"{method} /fault on {self.namespace}/{replica.name} was answered {answer['status']}",
-                    why=answer["body"][:300],
+                    f"{method} /fault on {self.namespace}/{replica.name} was answered {answer.status}",
+                    why=answer.body[:300],
                     fix="403: an AuthorizationPolicy must let the injector in; 0 or 503: is the pod in the mesh?",
                 )
-        return [json.loads(answer["body"]) for answer in answers]
+        return [json.loads(answer.body) for answer in answers]

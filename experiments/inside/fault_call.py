@@ -1,7 +1,7 @@
-"""Runs in the injector's pod: asks replicas, by address, to misbehave, to behave, or how often they misbehaved.
+"""Runs in a pod of the mesh: calls pods by address, such as a fault switch, and tells what they answered.
 
-argv[1] is JSON: {"calls": [{"ip", "port", "method", "path", "host", "body"}], "timeout_s"}; prints one JSON list of
-{"status", "body"} in the same order. The request leaves through the sidecar, so it carries the injector's identity.
+argv[1] is JSON: {"calls": [{"ip", "port", "method", "path", "host", "body", "headers"}], "timeout_s"}; prints one JSON
+list of {"status", "body"} in the same order. The request leaves through the sidecar, so it carries the pod's identity.
 """
 
 import http.client
@@ -15,7 +15,7 @@ def call(asked: dict[str, Any], timeout_s: float) -> dict[str, Any]:
     connection = http.client.HTTPConnection(asked["ip"], asked["port"], timeout=timeout_s)
     try:
         body = json.dumps(asked["body"]) if asked.get("body") is not None else None
-        headers = {"Host": asked["host"], "Content-Type": "application/json"}
+        headers = {"Host": asked["host"], "Content-Type": "application/json"} | asked.get("headers", {})
         connection.request(asked["method"], asked["path"], body=body, headers=headers)
         answer = connection.getresponse()
         return {"status": answer.status, "body": answer.read(65536).decode("utf-8", "replace")}

@@ -16,6 +16,8 @@ from tempfile import TemporaryDirectory
 from deploy.errors import Problem
 from tests.unit import (
     records,
+    records_access,
+    records_agreement,
     records_alerting,
     records_ejection,
     records_flood,
@@ -93,6 +95,9 @@ BUILT: dict[str, Callable[[Path], Path]] = {
     "mesh.load_balancing": lambda run: records_mesh.balancing().write(run),
     "mesh.zones": lambda run: records_mesh.zones().write(run),
     "mesh.routing": lambda run: records_mesh.routing().write(run),
+    "mesh.authorization": lambda run: records_access.authorization().write(run),
+    "mesh.metrics": lambda run: records_agreement.agreement().write(run),
+    "mesh.egress": lambda run: records_access.egress().write(run),
     "high_availability.disruption_budget": lambda run: records.pdb_case().write(run),
     "high_availability.zone_outage": _zone,
     "high_availability.zone_outage_long": _long_zone,

@@ -140,3 +140,9 @@ def test_a_case_whose_control_did_not_stand_is_judged_to_prove_nothing(
     verdict = case.judge(tmp_path)
     assert verdict.outcome is outcome
     assert all(place in verdict.reason for place in places)
+
+
+@pytest.mark.parametrize("text", ['{"mode": "closed", "log": true}', "mode: closed\nlog: true\n"], ids=["JSON", "YAML"])
+def test_what_a_field_holds_as_text_is_changed_inside(text: str) -> None:
+    patch = weaken.inside({"data": {"mesh": text}}, ["data", "mesh"], {"mode": "open"})
+    assert patch == {"data": {"mesh": '{"mode": "open", "log": true}'}}

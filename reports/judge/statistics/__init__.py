@@ -1,6 +1,8 @@
 """Importing this package registers every statistic."""
 
 from . import (
+    access,
+    agreement,
     alerting,
     balancing,
     disruption,
@@ -18,6 +20,8 @@ from . import (
 )
 
 __all__ = [
+    "access",
+    "agreement",
     "alerting",
     "balancing",
     "disruption",
