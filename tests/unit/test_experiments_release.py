@@ -91,7 +91,12 @@ def running(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_a_switch_is_rolled_back_once(monkeypatch: pytest.MonkeyPatch, running: Any) -> None:
     restored: list[str] = []
-    monkeypatch.setattr(undo, "restore_object", lambda _, entry: restored.append(entry["undo"]) or "restored")
+
+    def restore(_: Any, entry: Any) -> str:
+        restored.append(entry["undo"])
+        return "restored"
+
+    monkeypatch.setattr(undo, "restore_object", restore)
     assert release.roll_back("canary") == {"rolled_back": []}
     assert release.roll_back("blue-green") == {"rolled_back": ["restored"]}
     assert release.roll_back("blue-green") == {"rolled_back": []}
