@@ -75,7 +75,7 @@ def slow_replicas(namespace: str, app: str, count: int, delay_s: float, hold_s: 
     switch = Switch(session.current().cluster, namespace, app)
     return _inject(
         switch,
-        f"replicas of {namespace}/{app} are slow",
+        f"replicas of {namespace}/{app} answer late",
         chosen,
         lambda replicas: switch.set_delay(replicas, delay_s, hold_s + 60),
         {"delay_s": delay_s},
