@@ -155,6 +155,11 @@ def test_a_whole_object_is_the_ledgers_business_and_not_the_records(
     assert session.ledger.open()[0].undo["manifest"] == manifest
 
 
+def test_no_piece_of_a_canary_stands_anywhere_by_chance() -> None:
+    """Four digits do, in the fraction of a second."""
+    assert [each for secret in CANARIES for each in pieces(secret) if len(each) < PIECE - 1 or each.isdigit()] == []
+
+
 def test_the_detector_of_this_test_sees_base64_at_any_alignment() -> None:
     for before in range(3):
         text = base64.b64encode(b"x" * before + CANARIES[1].encode() + b"yy")
