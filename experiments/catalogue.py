@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -77,4 +78,10 @@ def find(name: str) -> Experiment:
 
 def targets_of(experiment: str) -> list[dict[str, Any]]:
     """Returns the tables of targets.toml that an experiment is there to prove."""
-    return [table for table in tomllib.loads(TARGETS.read_text())["target"] if table["experiment"] == experiment]
+    return [table for table in _tables(TARGETS.read_text()) if table["experiment"] == experiment]
+
+
+@lru_cache(maxsize=1)
+def _tables(text: str) -> list[dict[str, Any]]:
+    """Returns the tables of targets.toml: it is read for every experiment, and says the same each time."""
+    return list(tomllib.loads(text)["target"])

@@ -6,6 +6,7 @@ import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -60,9 +61,17 @@ def load_targets(path: Path = DEFAULT_TARGETS) -> Targets:
         TargetProblem: no such file, not TOML, an unknown field, statistic or relation, an id twice; says what to do.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise TargetProblem(f"{path} cannot be read: {error.strerror}", fix="name it with --targets") from error
+    return _checked(text, path)
+
+
+@lru_cache(maxsize=8)
+def _checked(text: str, path: Path) -> Targets:
+    """What a file says; it is asked for again with each case, and seldom says anything else."""
+    try:
+        raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise TargetProblem(f"{path} is not TOML: {error}", fix="mend that line") from error
     tables = raw.get("target")
