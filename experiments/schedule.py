@@ -101,7 +101,8 @@ def plan(tasks: Sequence[Task], at_once: int) -> list[Slot]:
         now = min([slot.end_s for slot in running] + [moment for moment in echoes if moment > now])
         for slot in [slot for slot in running if slot.end_s <= now]:
             running.remove(slot)
-            ended.append((slot.task, slot.end_s))
+            if slot.task.radius.lingers_s:  # the others keep nobody waiting any more, and hundreds of plans are made
+                ended.append((slot.task, slot.end_s))
     return slots
 
 

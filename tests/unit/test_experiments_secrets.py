@@ -37,8 +37,9 @@ def readings(data: bytes) -> Iterator[bytes]:
     joined = re.sub(rb'(\\+[nrt]|[\s"\',+\\])+', b"", data)
     texts = [data, joined, unquote_to_bytes(data.replace(b"+", b" ")), unquote_to_bytes(joined)]
     yield from texts
-    for text in texts:
-        words = [word.translate(bytes.maketrans(b"-_", b"+/")) for word in re.findall(rb"[A-Za-z0-9+/_-]{12,}", text)]
+    for text in dict.fromkeys(texts):
+        found = {*re.findall(rb"[A-Za-z0-9+/_-]{12,}", text)}
+        words = [word.translate(bytes.maketrans(b"-_", b"+/")) for word in found]
         for first in range(4):
             yield b"|".join(base64.b64decode(word[first:][: len(word[first:]) // 4 * 4]) for word in words)
 
