@@ -24,7 +24,6 @@ from loadtests import run as loads
 from loadtests.run import HostCaller, Locust, PodCaller
 from loadtests.shapes import SHAPES, ramp, spike
 
-paths: list[str] = []
 PATIENCE_S = 120  # a busy machine takes long to start a process
 
 
@@ -53,7 +52,8 @@ class Shop(BaseHTTPRequestHandler):
         return self.answer(201, b'{"id": 7}')
 
     def answer(self, status: int, body: bytes) -> None:
-        paths.append(f"{self.command} {self.path}")
+        assert isinstance(self.server, Server)
+        self.server.asked.append(f"{self.command} {self.path}")
         self.wfile.write(f"HTTP/1.1 {status} x\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
 
 
@@ -63,14 +63,24 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        super().__init__(("127.0.0.1", 0), Shop)
 
-@pytest.fixture(scope="module")
-def shop() -> Iterator[str]:
-    server = Server(("127.0.0.1", 0), Shop)
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """One for each test: what an earlier one asked may still be on its way."""
+    server = Server()
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield server
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def shop(server: Server) -> str:
+    return f"http://127.0.0.1:{server.server_port}"
 
 
 class LocalPods:
@@ -190,13 +200,12 @@ def test_a_pod_caller_needs_exactly_one_pod(names: tuple[str, ...]) -> None:
         in_pod("http://a/", 1, *names).start()
 
 
-def test_locust_browses_and_orders_and_leaves_its_totals(shop: str, tmp_path: Path) -> None:
-    paths.clear()
+def test_locust_browses_and_orders_and_leaves_its_totals(server: Server, shop: str, tmp_path: Path) -> None:
     totals = Locust(30, 30, 4, shop, tmp_path).start().wait()
     assert totals == json.loads((tmp_path / "locust.json").read_text())
-    assert totals["requests"] == len(paths) >= 30
-    assert totals["failures"] == 0
-    assert {"GET /browse", "POST /orders", "GET /orders/7"} <= set(paths)
+    assert (totals["requests"], totals["failures"]) == (len(server.asked), 0)
+    assert len(server.asked) >= 30
+    assert {"GET /browse", "POST /orders", "GET /orders/7"} <= set(server.asked)
     assert (tmp_path / "locust_stats.csv").exists()
 
 
