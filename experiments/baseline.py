@@ -20,8 +20,8 @@ from experiments import running
 from experiments.drivers import node_state
 from experiments.ledger import Ledger
 from experiments.objects import Object, listed, where
+from experiments.patches import essence
 from experiments.record import Recorder, as_json, now
-from experiments.undo import essence
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster

@@ -19,6 +19,7 @@ from experiments.drivers.database import Database
 from experiments.drivers.injector import NAMESPACE as INJECTOR
 from experiments.drivers.injector import Replica, Switch
 from experiments.ledger import Driver, Entry, Ledger, Undo
+from experiments.patches import essence
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
@@ -290,24 +291,3 @@ def _complete(database: Database, label: str) -> list[str]:
         all_follow(REBUILD_S)
         return behind
     return []
-
-
-SERVERS_OWN = (
-    "managedFields",
-    "resourceVersion",
-    "uid",
-    "creationTimestamp",
-    "generation",
-    "selfLink",
-    "deletionTimestamp",
-)
-CONTROLLERS_OWN = ("deployment.kubernetes.io/revision", "history")  # the second is Patroni's list of its timelines
-
-
-def essence(live: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns an object without what the server and its controllers write: what its owner meant."""
-    metadata = {key: value for key, value in live["metadata"].items() if key not in SERVERS_OWN}
-    annotations = {key: value for key, value in metadata.pop("annotations", {}).items() if key not in CONTROLLERS_OWN}
-    if annotations:
-        metadata["annotations"] = annotations
-    return {key: value for key, value in live.items() if key != "status"} | {"metadata": metadata}

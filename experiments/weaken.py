@@ -23,7 +23,6 @@ brings the protection back: `lasts: false` says of a change that the experiment 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,13 +30,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from deploy.errors import Problem
 from deploy.waiting import eventually
 from experiments import guard, plain_yaml, pods, undo
 from experiments.ledger import Ledger
+from experiments.patches import differing, essence, inside
 from experiments.radius import Thing
 from experiments.record import Recorder
 
@@ -166,7 +165,7 @@ def _apply(cluster: Cluster, ledger: Ledger, fault: str, change: Change) -> list
             why="a control that changes nothing proves nothing",
             fix="deploy the stack whole, or mend the control's file",
         )
-    before = [undo.essence(item | {"apiVersion": change.apiVersion, "kind": change.kind}) for item in live]
+    before = [essence(item | {"apiVersion": change.apiVersion, "kind": change.kind}) for item in live]
     undos = [{"undo": "restore-object", "manifest": item} for item in before]
     undo.require_rights(cluster, undos)
     changed = []
@@ -191,32 +190,8 @@ def _apply(cluster: Cluster, ledger: Ledger, fault: str, change: Change) -> list
     return changed
 
 
-def inside(item: dict[str, Any], path: list[str], patch: dict[str, Any]) -> dict[str, Any]:
-    """Returns the patch of an object that changes the JSON, or YAML, which one of its fields holds as text."""
-    text: Any = item
-    for key in path:
-        text = text[key]
-    changed: Any = json.dumps(merged(yaml.safe_load(text), patch))
-    for key in reversed(path):
-        changed = {key: changed}
-    return dict(changed)
-
-
-def merged(value: Any, patch: Any) -> Any:
-    """Applies a JSON merge patch (RFC 7396)."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(value) if isinstance(value, dict) else {}
-    for key, change in patch.items():
-        if change is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), change)
-    return result
-
-
 def _took_effect(resource: Any, before: dict[str, Any], namespace: str) -> dict[str, Any]:
-    after = undo.essence(resource.get(name=before["metadata"]["name"], namespace=namespace).to_dict())
+    after = essence(resource.get(name=before["metadata"]["name"], namespace=namespace).to_dict())
     if after == before:
         raise Problem(
             f"the patch of {before['kind']} {namespace}/{before['metadata']['name']} changed nothing",
@@ -235,23 +210,12 @@ def _undone(cluster: Cluster, changed: Changed) -> list[str]:
     try:
         resource = cluster.dynamic.resources.get(api_version=item["apiVersion"], kind=item["kind"])
         meta = item["metadata"]
-        now = undo.essence(resource.get(name=meta["name"], namespace=meta.get("namespace")).to_dict())
+        now = essence(resource.get(name=meta["name"], namespace=meta.get("namespace")).to_dict())
     except NotFoundError:
         pass
     except Exception as error:  # noqa: BLE001 - what was not seen to stand does not count as standing
         return [f"{changed.label} cannot be read: {error}"]
     return [f"{changed.label} {place}".strip() for place in differing(item, changed.after, now)]
-
-
-def differing(before: Any, after: Any, now: Any, place: str = "") -> list[str]:
-    """Returns the places in which a change made a difference and what is there now is not what it made."""
-    if before == after:
-        return []
-    if isinstance(after, dict) and isinstance(now, dict):
-        was = before if isinstance(before, dict) else {}
-        keys = sorted({*was, *after})
-        return [at for key in keys for at in differing(was.get(key), after.get(key), now.get(key), f"{place}.{key}")]
-    return [] if now == after else [place]
 
 
 def _rolled_out(cluster: Cluster, changed: list[Changed]) -> None:
@@ -293,7 +257,7 @@ def _as_before(cluster: Cluster, changed: list[Changed]) -> None:
     for each in changed:
         item, meta = each.before, each.before["metadata"]
         resource = cluster.dynamic.resources.get(api_version=item["apiVersion"], kind=item["kind"])
-        live = undo.essence(resource.get(name=meta["name"], namespace=meta.get("namespace")).to_dict())
+        live = essence(resource.get(name=meta["name"], namespace=meta.get("namespace")).to_dict())
         if _meant(live) != _meant(item):
             raise Problem(
                 f"{each.label} is not what it was before the negative control",

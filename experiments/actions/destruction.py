@@ -13,7 +13,7 @@ from experiments import guard, session
 from experiments.actions.fault import inject, prove
 from experiments.drivers import docker_nodes, repository, velero
 from experiments.drivers.database import Database
-from experiments.undo import essence
+from experiments.patches import essence
 
 LOOK_S = 2.0
 LOOKS_MIN = 10

@@ -12,6 +12,7 @@ from deploy.errors import Problem
 from deploy.waiting import NotSo, eventually
 from experiments import guard, pods, session, undo
 from experiments.actions.fault import ended, inject, prove
+from experiments.patches import essence
 
 ROUTES = ["pilot-agent", "request", "GET", "config_dump?resource=dynamic_route_configs"]
 
@@ -33,7 +34,7 @@ def switch(namespace: str, service: str, route: str, to: str, clients: list[str]
     running = session.current()
     guard.permit(running.cluster)
     resource = running.cluster.dynamic.resources.get(api_version="networking.istio.io/v1", kind="VirtualService")
-    before = undo.essence(resource.get(name=service, namespace=namespace).to_dict())
+    before = essence(resource.get(name=service, namespace=namespace).to_dict())
     rules = led(before["spec"]["http"], route, to)
     if rules == before["spec"]["http"]:
         raise Problem(f"route {route} leads to {to} already", fix="deploy the stack again: python -m deploy up istio")

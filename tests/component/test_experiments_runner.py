@@ -18,7 +18,7 @@ from deploy.paths import ROOT
 from deploy.waiting import eventually
 from experiments import account, baseline, guard, plan, readmission, record, runner, undo, weaken
 from experiments.ledger import Ledger
-from experiments.undo import essence
+from experiments.patches import essence
 from tests.unit.canaries import CANARIES
 
 CHILD = """#!{python}

@@ -15,6 +15,7 @@ from experiments.attainability.alerting import LOADER
 from experiments.attainability.model import Attainability, Settings, Unread
 from experiments.catalogue import Experiment
 from experiments.documents import Document
+from experiments.patches import inside, merged
 
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 # (file below deploy/, namespace where its kustomization gives one)
@@ -78,7 +79,7 @@ def is_it(each: dict[str, Any], kind: str, namespace: str, name: str) -> bool:
 def changed(objects: list[dict[str, Any]], kind: str, name: str, patch: dict[str, Any]) -> list[dict[str, Any]]:
     """The objects with a merge patch on those of a kind and name ("" for all names)."""
     assert any(is_it(each, kind, "", name) for each in objects), f"there is no {kind} {name}"
-    return [weaken.merged(each, patch) if is_it(each, kind, "", name) else each for each in objects]
+    return [merged(each, patch) if is_it(each, kind, "", name) else each for each in objects]
 
 
 def without(objects: list[dict[str, Any]], kind: str, name: str = "") -> list[dict[str, Any]]:
@@ -93,10 +94,9 @@ def weakened(objects: list[dict[str, Any]], control: weaken.Weakening) -> list[d
         left = [each for each in objects if each not in hit]
         if not change.delete:
             patches = [
-                weaken.inside(each, change.within, change.patch or {}) if change.within else change.patch or {}
-                for each in hit
+                inside(each, change.within, change.patch or {}) if change.within else change.patch or {} for each in hit
             ]
-            left += [weaken.merged(each, patch) for each, patch in zip(hit, patches, strict=True)]
+            left += [merged(each, patch) for each, patch in zip(hit, patches, strict=True)]
         objects = left
     return objects
 

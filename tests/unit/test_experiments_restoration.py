@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deploy.errors import Problem
-from experiments import undo, weaken
+from experiments import patches, undo
 from experiments.actions import destruction, restoration
 from experiments.cron import spacing_s
 from experiments.drivers import repository, velero
@@ -206,7 +206,7 @@ def test_heal_rebuilds_a_database_that_does_not_stand_and_no_other(
 
 def test_a_patch_of_json_inside_a_field_changes_only_what_it_names() -> None:
     item = {"metadata": {"annotations": {"config": '{"ttl":20,"p":{"a":"x","b":"y","c":1}}'}}}
-    patch = weaken.inside(item, ["metadata", "annotations", "config"], {"p": {"a": "false", "b": None}})
+    patch = patches.inside(item, ["metadata", "annotations", "config"], {"p": {"a": "false", "b": None}})
     assert json.loads(patch["metadata"]["annotations"]["config"]) == {"ttl": 20, "p": {"a": "false", "c": 1}}
 
 

@@ -11,7 +11,7 @@ import pytest
 from kubernetes.client import ApiException
 from kubernetes.dynamic.exceptions import NotFoundError
 
-from experiments import guard, undo, weaken
+from experiments import guard, patches, undo, weaken
 from experiments.ledger import Ledger
 from experiments.record import Recorder, read_lines
 from reports.model import Outcome
@@ -46,7 +46,7 @@ class Rules:
         return SimpleNamespace(to_dict=lambda: copy.deepcopy(self.live))
 
     def patch(self, body: dict[str, Any], **_: Any) -> None:
-        self.live = weaken.merged(self.live, body)
+        self.live = patches.merged(self.live, body)
 
     def delete(self, **_: Any) -> None:
         self.live = None
@@ -126,7 +126,7 @@ def test_a_change_that_the_experiment_itself_ends_is_not_missed(undone: Any, rul
     ids=["stands", "an addition is gone", "a removal is back", "a list is longer again", "the object is gone"],
 )
 def test_only_where_the_change_made_a_difference_is_looked_at(before: Any, after: Any, now: Any, places: Any) -> None:
-    assert weaken.differing(before, after, now) == places
+    assert patches.differing(before, after, now) == places
 
 
 @pytest.mark.parametrize(
@@ -144,5 +144,5 @@ def test_a_case_whose_control_did_not_stand_is_judged_to_prove_nothing(
 
 @pytest.mark.parametrize("text", ['{"mode": "closed", "log": true}', "mode: closed\nlog: true\n"], ids=["JSON", "YAML"])
 def test_what_a_field_holds_as_text_is_changed_inside(text: str) -> None:
-    patch = weaken.inside({"data": {"mesh": text}}, ["data", "mesh"], {"mode": "open"})
+    patch = patches.inside({"data": {"mesh": text}}, ["data", "mesh"], {"mode": "open"})
     assert patch == {"data": {"mesh": '{"mode": "open", "log": true}'}}
