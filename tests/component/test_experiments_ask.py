@@ -42,9 +42,9 @@ def serving(*statuses: int) -> Iterator[int]:
 
 
 def ask(port: int, count: int, errors: int = 0) -> Any:
-    asked = {"host": "127.0.0.1", "port": port, "path": "/", "count": count, "errors": errors, "timeout_s": 5}
+    asked = {"host": "127.0.0.1", "port": port, "path": "/", "count": count, "errors": errors, "timeout_s": 60}
     argv = [sys.executable, "-c", SCRIPT.read_text(), json.dumps(asked)]
-    return json.loads(subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout)
+    return json.loads(subprocess.run(argv, capture_output=True, text=True, check=True, timeout=600).stdout)
 
 
 @pytest.mark.parametrize(
