@@ -2,6 +2,7 @@
 
 An ejection outlives its cause, by 300 s as the platform is deployed, and a starved machine ejects healthy replicas too.
 A pod that replaces another is an endpoint that no proxy holds anything against, so nobody has to wait for that long.
+They are evicted, not deleted: where many are out, the tiers' disruption budgets have them replaced a few at a time.
 """
 
 from __future__ import annotations
@@ -42,12 +43,17 @@ def settle(cluster: Cluster, radius: Radius, recorder: Recorder) -> None:
     if not out:
         return
     is_alone = all(case.run == running.this() for case in running.cases(cluster.name))
-    if is_alone:  # another case may rely on each replica
-        _replace(cluster, out)
+
+    def left() -> dict[str, Pod]:
+        out = kept_out(cluster)
+        if is_alone:  # another case may rely on each replica
+            _evict(cluster, out)
+        return out
+
     with suppress(NotSo):
         eventually(
-            lambda: kept_out(cluster),
-            lambda left: not left,
+            left,
+            lambda out: not out,
             within_s=WITHIN_S,
             every_s=EVERY_S,
             what="every replica to be let in by every client",
@@ -85,10 +91,15 @@ def _asked(cluster: Cluster) -> Callable[[Pod], dict[str, dict[str, str]]]:
     return ask
 
 
-def _replace(cluster: Cluster, out: Mapping[str, Pod]) -> None:
+def _evict(cluster: Cluster, out: Mapping[str, Pod]) -> None:
     from kubernetes.client.exceptions import ApiException
 
     for pod in out.values():
-        with suppress(ApiException):  # it is gone
-            body = {"preconditions": {"uid": pod.uid}}
-            cluster.core.delete_namespaced_pod(pod.name, pod.namespace, body=body, _request_timeout=20)
+        with suppress(ApiException):  # it is gone, or its turn comes when others are back (429)
+            body = {
+                "apiVersion": "policy/v1",
+                "kind": "Eviction",
+                "metadata": {"name": pod.name, "namespace": pod.namespace},
+                "deleteOptions": {"preconditions": {"uid": pod.uid}},
+            }
+            cluster.core.create_namespaced_pod_eviction(pod.name, pod.namespace, body=body, _request_timeout=20)

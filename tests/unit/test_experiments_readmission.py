@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kubernetes.client.exceptions import ApiException
 
 from experiments import readmission, running
 from experiments.radius import Radius, Thing
@@ -31,13 +32,17 @@ def test_who_is_kept_out_is_read_from_every_cluster_of_a_proxy() -> None:
 
 
 class Pods:
-    """An API server that notes which pods it was asked to delete, and whose uid they must have."""
+    """An API server that notes which pods it was asked to evict, and whose uid they must have; `budget` are."""
+
+    budget = 1
 
     def __init__(self) -> None:
-        self.deleted: list[tuple[str, str]] = []
+        self.evicted: list[tuple[str, str]] = []
 
-    def delete_namespaced_pod(self, name: str, namespace: str, body: Any, **_: Any) -> None:
-        self.deleted.append((f"{namespace}/{name}", body["preconditions"]["uid"]))
+    def create_namespaced_pod_eviction(self, name: str, namespace: str, body: Any, **_: Any) -> None:
+        if len(self.evicted) >= self.budget:
+            raise ApiException(status=429)
+        self.evicted.append((f"{namespace}/{name}", body["deleteOptions"]["preconditions"]["uid"]))
 
 
 @pytest.fixture
@@ -60,8 +65,8 @@ def settle(monkeypatch: pytest.MonkeyPatch, folder: Path, core: Pods, radius: Ra
 
 
 def test_who_is_kept_out_is_replaced_and_awaited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, core: Pods) -> None:
-    told = settle(monkeypatch, tmp_path, core, NEEDS, OUT, OUT, {})
-    assert core.deleted == [("shop/app-1", "u1")]
+    told = settle(monkeypatch, tmp_path, core, NEEDS, OUT, OUT, OUT, {})
+    assert core.evicted == [("shop/app-1", "u1")]
     assert "kept out before it began, replaced for" in told
     assert "app-1" in told
 
@@ -71,7 +76,7 @@ def test_nobody_is_replaced_while_another_case_runs(
 ) -> None:
     monkeypatch.setattr(running, "cases", lambda _: [SimpleNamespace(run="another's")])
     assert "waited for" in settle(monkeypatch, tmp_path, core, NEEDS, OUT, OUT, {})
-    assert not core.deleted
+    assert not core.evicted
 
 
 def test_a_case_that_does_not_need_it_is_not_held_up(
@@ -80,7 +85,7 @@ def test_a_case_that_does_not_need_it_is_not_held_up(
     nothing = Radius(disturbs=frozenset({Thing.EJECTIONS}), needs=frozenset())
     assert settle(monkeypatch, tmp_path, core, nothing) == ""
     assert settle(monkeypatch, tmp_path, core, NEEDS, {}) == ""
-    assert not core.deleted
+    assert not core.evicted
 
 
 def test_who_stays_out_does_not_keep_the_case_from_running(
