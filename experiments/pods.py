@@ -71,6 +71,11 @@ def find(cluster: Cluster, namespace: str, selector: str = "") -> list[Pod]:
     return sorted((Pod.read(pod) for pod in cluster.pods(namespace, selector)), key=lambda pod: pod.name)
 
 
+def ready(cluster: Cluster, namespace: str, app: str) -> list[Pod]:
+    """Lists the pods of a workload that are Ready, sorted by name."""
+    return [pod for pod in find(cluster, namespace, f"app={app}") if pod.ready]
+
+
 def one_running(cluster: Cluster, namespace: str, selector: str) -> Pod:
     """Returns a running pod that matches.
 

@@ -10,6 +10,7 @@ traffic:
     us-east-1a: "http://app.shop.svc.cluster.local:8080/"
     orders: {url: /orders, method: POST, body: {item: tea}, keep: id, rate_hz: 4}    # zone: … for one inside the mesh
     variant-b: {url: /release/ab/, headers: {x-variant: b}, keep: version}
+    spans: {url: "http://…:4318/v1/traces", zone: us-east-1a, hands_in_traces: true}  # one trace with each request
   locust: {users: 5}
 ```
 """
@@ -43,6 +44,8 @@ Label = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")]
 HeaderName = Annotated[str, Field(pattern=r"^x-[a-z0-9-]{1,40}$")]
 HeaderValue = Annotated[str, Field(pattern=r"^[!-~]([ -~]{0,100}[!-~])?$")]
 CALLERS = "callers"
+# As a program's argument it is followed by the name that undo stop-callers looks for.
+TRACE_SENDER = Path(__file__).parent / "inside" / "trace_sender.py"
 # The newest sample file of a run's caller in its pod; its last lines are enough to know how it fares.
 TAIL = 'tail -c 60000 "$(ls -t /tmp/samples-"$0"-"$1"-*.ndjson | head -n 1)"'
 
@@ -66,6 +69,7 @@ class Call(BaseModel):
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict, max_length=10)
     keep: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]*$")  # field of the JSON answer that goes into the sample
     rate_hz: float | None = Field(default=None, gt=0, le=200)
+    hands_in_traces: bool = False  # each request exports a trace of its own, see inside/trace_sender.py
 
     @model_validator(mode="after")
     def _stays_inside(self) -> Self:
@@ -74,6 +78,8 @@ class Call(BaseModel):
             raise ValueError(f"{self.url!r} is not a path of the gateway, like /browse")
         if self.zone is not None and not INSIDE.fullmatch(self.url):
             raise ValueError(f"{self.url!r} is not inside the cluster")
+        if self.hands_in_traces and (self.zone is None or self.body):
+            raise ValueError("traces are handed in from a zone, and are the body")
         return self
 
 
@@ -168,7 +174,11 @@ class Traffic:
             url = self.cluster.gateway_url + call.url
             caller = HostCaller(url=url, out=self._file(name), headers=fresh, **load)
         else:
-            caller = PodCaller(cluster=self.cluster, zone=call.zone, url=call.url, headers=call.headers, **load)
+            headers: dict[str, str] = dict(call.headers)
+            if call.hands_in_traces:
+                load |= {"program": ("python3", "-c", TRACE_SENDER.read_text(), "open_loop.py"), "method": "POST"}
+                headers |= {"content-type": "application/json"}
+            caller = PodCaller(cluster=self.cluster, zone=call.zone, url=call.url, headers=headers, **load)
         self._callers[name] = caller
         caller.start()
 

@@ -11,11 +11,15 @@ changes:
   - {apiVersion: policy/v1, kind: PodDisruptionBudget, namespace: shop, name: app, delete: true}
   - {apiVersion: …, kind: …, namespace: …, all: true, delete: true}        # every object of the kind there
   - {…, name: postgres-config, within: [metadata, annotations, config], patch: …}    # of the JSON or YAML in a field
+  - {…, name: app, by_name: true, patch: {spec: {template: {spec: {containers: [{name: app, args: […]}]}}}}}
+in_turn: true               # each change has rolled out before the next is made
 proxies:                    # wait until these client proxies have it
   - {pods: callers/app=caller-us-east-1a, config: <query of Envoy's config_dump>, about: <text>, lacks: <text>}
 ```
-A patch is a JSON merge patch: null removes a field. Every object is written into the ledger as it was before it is
-changed, so that `heal` restores it; afterwards each must equal what was written down, and every workload be rolled out.
+A patch is a JSON merge patch: null removes a field, a list is given whole. With `by_name`, for Kubernetes' own kinds,
+it is a strategic one, which knows the items of lists by their names. Every object is written into the ledger as it was
+before it is changed, so that `heal` restores it; afterwards each must equal what was written down, and every workload
+be rolled out.
 
 What of a change no longer stands when the experiment ends is recorded, for a component that was applied again meanwhile
 brings the protection back: `lasts: false` says of a change that the experiment itself ends it.
@@ -65,6 +69,7 @@ class Change(Strict):
     all: bool = False
     patch: dict[str, Any] | None = None
     within: list[str] = Field(default_factory=list)
+    by_name: bool = False
     delete: bool = False
     lasts: bool = True
 
@@ -93,6 +98,7 @@ class Weakening(Strict):
     why: str
     disturbs: list[Thing]
     settles: list[Thing] = Field(default_factory=list)
+    in_turn: bool = False
     changes: list[Change] = Field(min_length=1)
     proxies: list[Proxies] = Field(default_factory=list)
 
@@ -140,6 +146,8 @@ def weakened(cluster: Cluster, path: Path, recorder: Recorder) -> Iterator[Weake
     try:
         for change in control.changes:
             changed += _apply(cluster, ledger, fault, change)
+            if control.in_turn:
+                _rolled_out(cluster, changed)
         _rolled_out(cluster, changed)
         for proxies in control.proxies:
             _reached(cluster, proxies)
@@ -183,7 +191,7 @@ def _apply(cluster: Cluster, ledger: Ledger, fault: str, change: Change) -> list
                 body={"apiVersion": change.apiVersion, "kind": change.kind, **patch},
                 name=name,
                 namespace=change.namespace,
-                content_type="application/merge-patch+json",
+                content_type=f"application/{'strategic-' if change.by_name else ''}merge-patch+json",
             )
             after = _took_effect(resource, item, change.namespace)
         changed.append(Changed(item, after, change.lasts))

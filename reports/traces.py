@@ -39,3 +39,15 @@ class TraceSearch:
     traces: int
     complete: bool
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TracesHeld:
+    """The traces of a run that the store had before a fault or after it, each with its number of spans."""
+
+    kind: Literal["traces.held"]
+    t: float
+    when: Literal["before", "after"]
+    traces: dict[str, int]
+    complete: bool
+    why: str = ""

@@ -5,5 +5,5 @@ from __future__ import annotations
 from deploy.component import Component
 from deploy.suite_access import FOLDER
 
-REQUIRES = ("workloads", "high-availability", "backup-jobs", "velero", "prometheus")
+REQUIRES = ("workloads", "high-availability", "backup-jobs", "velero", "prometheus", "jaeger")
 COMPONENT = Component("suite-access", FOLDER, requires=REQUIRES)

@@ -217,4 +217,4 @@ def _fresh(namespace: str, app: str) -> list[Pod]:
 
 
 def _ready(namespace: str, app: str) -> list[Pod]:
-    return [pod for pod in pods.find(session.current().cluster, namespace, f"app={app}") if pod.ready]
+    return pods.ready(session.current().cluster, namespace, app)

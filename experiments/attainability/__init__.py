@@ -23,6 +23,7 @@ from experiments.attainability import (
     retries,
     routing,
     sampling,
+    trace_store,
 )
 from experiments.attainability.registry import plan
 
@@ -44,4 +45,5 @@ __all__ = [
     "retries",
     "routing",
     "sampling",
+    "trace_store",
 ]

@@ -296,6 +296,7 @@ def test_no_action_changes_a_cluster_that_is_not_ours(tmp_path: Any) -> None:
         "evict_until_refused",
         "pause",
         "destroy_volumes",
+        "replace_pods",
     }
     assert refused >= injecting | {"have_objects_backed_up", "restore_objects", "call_from_outside"}, results
 

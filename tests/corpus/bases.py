@@ -25,6 +25,7 @@ from tests.unit import (
     records_pool,
     records_restoration,
     records_retries,
+    records_trace_store,
     records_tracing,
 )
 
@@ -103,6 +104,7 @@ BUILT: dict[str, Callable[[Path], Path]] = {
     "high_availability.zone_outage_long": _long_zone,
     "tracing.sampling": _sampling,
     "tracing.propagation": lambda run: records_tracing.propagation(records_tracing.ordered()).write(run),
+    "tracing.restart": lambda run: records_trace_store.restart().write(run),
     "disaster_recovery.volume_loss": lambda run: records_restoration.write(run, ["dr.rpo", "dr.rto_pv"]),
     "alerts.pod_availability": _pod_availability,
     "alerts.circuit_breaker": lambda run: records_alerting.breaker().write(run),

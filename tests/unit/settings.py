@@ -35,6 +35,8 @@ FILES = (
     ("istio/traffic/security/service-entry.yaml", ""),
     ("workloads/callers.yaml", ""),
     ("jaeger/mesh.yaml", ""),
+    ("jaeger/collector.yaml", ""),
+    ("jaeger/opensearch/opensearch.yaml", ""),
     ("disaster_recovery/jobs/archive.yaml", ""),
     ("disaster_recovery/velero/schedules.yaml", "velero"),
     ("observability/prometheus/prometheus.yaml", ""),
@@ -96,9 +98,22 @@ def weakened(objects: list[dict[str, Any]], control: weaken.Weakening) -> list[d
             patches = [
                 inside(each, change.within, change.patch or {}) if change.within else change.patch or {} for each in hit
             ]
-            left += [merged(each, patch) for each, patch in zip(hit, patches, strict=True)]
+            merge = by_name if change.by_name else merged
+            left += [merge(each, patch) for each, patch in zip(hit, patches, strict=True)]
         objects = left
     return objects
+
+
+def by_name(value: Any, patch: Any) -> Any:
+    """What the API server makes of a strategic merge patch: items of a list are known by name, mounts by their path."""
+    if isinstance(patch, dict):
+        was = value if isinstance(value, dict) else {}
+        return {**was, **{key: by_name(was.get(key), change) for key, change in patch.items()}}
+    if not isinstance(patch, list) or not all(isinstance(item, dict) for item in patch):
+        return patch
+    key = "mountPath" if "mountPath" in patch[0] else "name"
+    items = {item[key]: item for item in value or []}
+    return list((items | {item[key]: by_name(items.get(item[key]), item) for item in patch}).values())
 
 
 def planned(objects: list[dict[str, Any]], target: str, **configuration: Any) -> Attainability:

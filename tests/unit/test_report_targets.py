@@ -68,6 +68,7 @@ def test_the_real_targets() -> None:
         "trace.sampling_default": ("~", 10, "%"),
         "trace.sampling_critical": ("==", 0, "requests"),
         "trace.propagation": ("==", 0, "requests"),
+        "trace.storage": ("==", 0, "traces"),
         "dr.rpo": ("<", 3600, "s"),
         "dr.rto_pv": ("<", 3600, "s"),
         "alert.pod_availability": ("<=", 85, "s"),

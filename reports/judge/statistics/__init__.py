@@ -16,6 +16,7 @@ from . import (
     restoration,
     retries,
     routing,
+    trace_store,
     tracing,
 )
 
@@ -35,5 +36,6 @@ __all__ = [
     "restoration",
     "retries",
     "routing",
+    "trace_store",
     "tracing",
 ]

@@ -98,14 +98,14 @@ def untraced_requests(record: CaseRecord, target: Target[OrderParameters]) -> Me
 def broken_traces(record: CaseRecord, target: Target[PropagationParameters]) -> Measurement:
     """Number of acknowledged requests that are not exactly one whole trace over every service of the target."""
     by_mark: dict[str, list[Trace]] = defaultdict(list)
-    for trace in _traces(record):
-        for mark in _marks(trace.spans):
+    for trace in traces_of(record):
+        for mark in marks_of(trace.spans):
             by_mark[mark].append(trace)
     marks = [
         mark for name in target.parameters.callers for mark in _acknowledged(record, name, target.parameters.warm_up_s)
     ]
     _enough(len(marks), target.parameters.samples_min)
-    broken = {mark: wrong for mark in marks if (wrong := list(_wrong(by_mark.get(mark, []), target.parameters)))}
+    broken = {mark: wrong for mark in marks if (wrong := list(wrong_with(by_mark.get(mark, []), target.parameters)))}
     first = "; ".join(f"{mark}: {', '.join(wrong)}" for mark, wrong in list(broken.items())[:SHOWN])
     return Measurement(
         Interval(len(broken), len(broken)),
@@ -116,7 +116,7 @@ def broken_traces(record: CaseRecord, target: Target[PropagationParameters]) -> 
     )
 
 
-def _wrong(traces: Sequence[Trace], wanted: PropagationParameters) -> Iterator[str]:
+def wrong_with(traces: Sequence[Trace], wanted: PropagationParameters) -> Iterator[str]:
     """Yields what keeps a request's traces from being one whole trace."""
     if len(traces) != 1:
         yield f"split into {len(traces)} traces" if traces else "no trace"
@@ -127,7 +127,7 @@ def _wrong(traces: Sequence[Trace], wanted: PropagationParameters) -> Iterator[s
         yield f"{len(roots)} first spans"
     if orphans := [span for span in spans if span.parent is not None and span.parent not in ids]:
         yield f"{orphans[0].service} {orphans[0].operation} hangs in the air: its parent is not there"
-    if len(marks := _marks(spans)) > 1:
+    if len(marks := marks_of(spans)) > 1:
         yield f"shares its trace with {len(marks) - 1} other requests"
     if missing := sorted(set(wanted.services) - {span.service for span in spans}):
         yield f"no span of {', '.join(missing)}"
@@ -138,8 +138,8 @@ def _wrong(traces: Sequence[Trace], wanted: PropagationParameters) -> Iterator[s
         yield f"first span without {', '.join(untagged)}"
 
 
-def _traces(record: CaseRecord) -> tuple[Trace, ...]:
-    """Every trace of this run that the store holds.
+def traces_of(record: CaseRecord) -> tuple[Trace, ...]:
+    """Returns every trace of this run that the store holds.
 
     Raises:
         Inconclusive: they were not looked for, not all were found for sure, or there is none at all.
@@ -167,8 +167,8 @@ def _rooted(record: CaseRecord, callers: Sequence[str]) -> frozenset[str]:
         Inconclusive: no trace at all begins at the first proxy of a caller: then nothing shows that its spans arrive,
             and a trace that is not there may have been made.
     """
-    first = ([span for span in trace.spans if span.parent is None] for trace in _traces(record))
-    rooted = frozenset(mark for spans in first for mark in _marks(spans))
+    first = ([span for span in trace.spans if span.parent is None] for trace in traces_of(record))
+    rooted = frozenset(mark for spans in first for mark in marks_of(spans))
     proxies = {caller.name: (caller.head and caller.head.zone) or GATEWAY for caller in record.callers}
     heard = {proxies.get(mark.rpartition("-")[0]) for mark in rooted}
     if silent := sorted({proxies[name] for name in callers} - heard):
@@ -179,7 +179,8 @@ def _rooted(record: CaseRecord, callers: Sequence[str]) -> frozenset[str]:
     return rooted
 
 
-def _marks(spans: Sequence[Span]) -> frozenset[str]:
+def marks_of(spans: Sequence[Span]) -> frozenset[str]:
+    """Returns the marks of requests that spans carry."""
     return frozenset(span.tags[MARK] for span in spans if MARK in span.tags)
 
 
