@@ -39,9 +39,7 @@ def break_replicas(namespace: str, app: str, count: int, status: int, hold_s: fl
     They heal by themselves after `hold_s` and a minute. The proof that it acted is recorded when they are healed, from
     the replicas' own counters.
     """
-    nodes = session.current().cluster.nodes_in(zone) if zone else ()
-    there = [pod for pod in _fresh(namespace, app) if not zone or pod.node in nodes]
-    chosen = choose(there, count, os.environ.get(SEED, "1"))
+    chosen = choose(_in_zone(_fresh(namespace, app), zone), count, os.environ.get(SEED, "1"))
     switch = Switch(session.current().cluster, namespace, app)
     return _inject(
         switch,
@@ -69,9 +67,14 @@ def make_unready(namespace: str, app: str, count: int, hold_s: float) -> dict[st
     )
 
 
-def slow_replicas(namespace: str, app: str, count: int, delay_s: float, hold_s: float) -> dict[str, Any]:
-    """Makes replicas wait `delay_s` before they answer, until they are healed, `hold_s` and a minute at most."""
-    chosen = choose(_ready(namespace, app), count, os.environ.get(SEED, "1"))
+def slow_replicas(
+    namespace: str, app: str, count: int, delay_s: float, hold_s: float, zone: str = ""
+) -> dict[str, Any]:
+    """Makes replicas of a tier, in one zone or in any, wait `delay_s` before they answer, until they are healed.
+
+    They heal by themselves after `hold_s` and a minute.
+    """
+    chosen = choose(_in_zone(_ready(namespace, app), zone), count, os.environ.get(SEED, "1"))
     switch = Switch(session.current().cluster, namespace, app)
     return _inject(
         switch,
@@ -214,6 +217,12 @@ def _fresh(namespace: str, app: str) -> list[Pod]:
     watchers = [watcher for watcher in session.current().watchers if isinstance(watcher, EjectionWatcher)]
     out = {name for watcher in watchers for name in watcher.flagged}
     return [pod for pod in _ready(namespace, app) if pod.name not in out]
+
+
+def _in_zone(replicas: list[Pod], zone: str) -> list[Pod]:
+    """Those of them that stand in a zone; all if none is named."""
+    nodes = session.current().cluster.nodes_in(zone) if zone else ()
+    return [pod for pod in replicas if not zone or pod.node in nodes]
 
 
 def _ready(namespace: str, app: str) -> list[Pod]:

@@ -36,15 +36,18 @@ class Stay:
         """How many replicas stand in a zone."""
         return Counter(self.zones.values())[zone]
 
+    def require_watched(self, record: CaseRecord, caller: str) -> None:
+        """Raises Inconclusive if whom a caller's proxy ejects was not watched."""
+        if not any(f"-{zone_of(record, caller)}-" in client for client in self.clients):
+            raise Inconclusive(f"nobody watched the proxy of caller {caller}", "name it in watch_ejections")
+
     def answers(self, record: CaseRecord, caller: str) -> list[tuple[Sample, str]]:
         """A caller's answers of that time, each with the zone of the replica that gave it.
 
         Raises:
             Inconclusive: its proxy was not watched, or a replica answered that was not there.
         """
-        zone = zone_of(record, caller)
-        if not any(f"-{zone}-" in client for client in self.clients):
-            raise Inconclusive(f"nobody watched the proxy of caller {caller}", "name it in watch_ejections")
+        self.require_watched(record, caller)
         found = [sample for sample in told(record, caller) if sample.sent >= self.lo and sample.done <= self.hi]
         if strangers := sorted({str(sample.answer) for sample in found} - set(self.zones)):
             raise Inconclusive(f"{strangers[0]} answered caller {caller}, and where it stands is not known", _AGAIN)

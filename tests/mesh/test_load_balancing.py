@@ -1,6 +1,6 @@
 """Load balancing: the app's replicas are called in turn, and a slow replica of the api gets less than its share.
 
-Method: callers in each zone while one api replica waits 0.6 s before each answer. Whose turn it was is read from the
+Method: callers in each zone while one api replica waits 0.4 s before each answer. Whose turn it was is read from the
 app's answers, what the api's replicas got from their own counts. A failure says the share of calls in turn, or the slow
 replica's part of its fair share.
 """

@@ -75,20 +75,20 @@ def served(after_s: float, **more: int) -> dict[str, Any]:
     return {"kind": "served", "tier": "api", "namespace": "shop", "counts": counts, **moment}
 
 
-def counted(slow: int = 150) -> dict[str, int]:
-    """1350 calls in all, 225 to each replica, of the slow one's zone as many as it leaves to the other."""
-    return {"api_a0": slow, "api_a1": 450 - slow, "api_b0": 225, "api_b1": 225, "api_c0": 225, "api_c1": 225}
+def counted(slow: int = 144) -> dict[str, int]:
+    """540 calls in all, 432 to the slow one's zone, of which the other one gets what it leaves."""
+    return {"api_a0": slow, "api_a1": 432 - slow, "api_b0": 27, "api_b1": 27, "api_c0": 27, "api_c1": 27}
 
 
 def balancing(
-    slow: int = 150, events: list[dict[str, Any]] | None = None, app: dict[str, list[str]] | None = None
+    slow: int = 144, events: list[dict[str, Any]] | None = None, app: dict[str, list[str]] | None = None
 ) -> Case:
     """A slow replica api-a0 for 46 s; `app` replaces who answers the caller of the app in a zone."""
     callers = {}
     for zone in ZONES:
         by = (app or {}).get(zone, in_turn(zone, 216, 270))
         callers[f"app-{zone}"] = answered(by, rate_hz=6, begin_s=0.5)
-        callers[f"api-{zone}"] = [sample | {"answer": None} for sample in answered([""] * 450, begin_s=0.5)]
+    callers["api-us-east-1a"] = [sample | {"answer": None} for sample in answered([""] * 540, 12, begin_s=0.5)]
     looks = [places(0.2), places(0.21, "api", 2), served(0.4), served(45.7, **counted(slow))]
     looks += [places(45.8), places(45.81, "api", 2)]
     late = fault("replicas of shop/api answer late", 46.0, namespace="shop", app="api", pods=["api-a0"], delay_s=0.6)

@@ -142,6 +142,8 @@ def slow_share_percent(record: CaseRecord, target: Target[ReplicaParameters]) ->
     parameters = target.parameters
     window = fault_windows(record)[0]
     replicas, slow = stay(record, parameters.tier), min(hosts_of(window))
+    for name in parameters.callers:
+        replicas.require_watched(record, name)
     looks = [look for look in record.of(Served) if look.tier == parameters.tier]
     inside = [look for look in looks if window.started.hi <= look.lo and look.hi <= window.ended.lo]
     if len(inside) < 2:
