@@ -12,7 +12,7 @@ from reports.mesh import Access, Scrape
 from reports.proxies import Counts, Tries, TriesRead
 from reports.replicas import Places, Served
 from reports.surroundings import Attainability, Baseline, Collected, WatcherDied, Weakening
-from reports.traces import Trace, TraceSearch, TracesHeld
+from reports.traces import Trace, TraceHandedIn, TraceMeters, TraceSearch, TracesHeld
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +258,8 @@ type Known = (
     | Counts
     | Tries
     | TriesRead
+    | TraceHandedIn
+    | TraceMeters
     | TracesHeld
     | Pressure
     | Phase

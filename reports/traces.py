@@ -42,6 +42,30 @@ class TraceSearch:
 
 
 @dataclass(frozen=True, slots=True)
+class TraceHandedIn:
+    """A trace of known id that was handed in by a protocol, or by HotROD, and what was answered."""
+
+    kind: Literal["trace.handed_in"]
+    t: float
+    by: str
+    id: str
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceMeters:
+    """Spans by service, and traces by the service that began them, of a case's time, as somebody counts them."""
+
+    kind: Literal["trace.meters"]
+    t: float
+    by: Literal["store", "prometheus"]
+    spans: dict[str, int]
+    traces: dict[str, int]
+    complete: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TracesHeld:
     """The traces of a run that the store had before a fault or after it, each with its number of spans."""
 

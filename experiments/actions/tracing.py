@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from deploy.waiting import NotSo, eventually
-from experiments import session
+from experiments import guard, pods, session
 from experiments.jaeger import Jaeger, Traces, as_facts
+from experiments.traffic import CALLERS
+
+PROTOCOLS = Path(__file__).parents[1] / "inside" / "span_protocols.py"
 
 
 def collect(tags: list[str], quiet_s: float, within_s: float) -> dict[str, Any]:
@@ -36,6 +40,27 @@ def note_held(when: Literal["before", "after"], quiet_s: float, within_s: float)
     held = {trace_id: len(spans) for trace_id, spans in traces.items()}
     session.current().recorder.event("traces.held", when=when, traces=held, complete=not why, why=why)
     return {"when": when, "traces": len(held), "complete": not why, "why": why}
+
+
+def hand_in_by_every_protocol(zone: str, tags: dict[str, str], dispatches: int, within_s: float) -> dict[str, Any]:
+    """Hands in a trace by each protocol, and asks HotROD for dispatches, from a zone's caller; see span_protocols.py.
+
+    Args:
+        zone: of the caller.
+        tags: that each first span carries, besides those of the experiment.
+        dispatches: how often HotROD is asked, each within a trace of its own.
+        within_s: seconds for all of it.
+    """
+    running = session.current()
+    guard.permit(running.cluster)
+    pod = pods.one_running(running.cluster, CALLERS, f"app=caller-{zone}").name
+    asked = json.dumps({"run": running.traffic.run, "tags": tags, "dispatches": dispatches})
+    argv = ["python3", "-c", PROTOCOLS.read_text(), asked]
+    text = running.cluster.exec(CALLERS, pod, argv, container="caller", timeout_s=within_s)
+    told = [json.loads(line) for line in text.splitlines()]
+    for each in told:
+        running.recorder.event("trace.handed_in", **each)
+    return {"handed_in": told}
 
 
 def _of_this_run(tags: Sequence[str], quiet_s: float, within_s: float) -> tuple[Traces, str]:

@@ -23,6 +23,8 @@ from experiments.attainability import (
     retries,
     routing,
     sampling,
+    trace_meters,
+    trace_protocols,
     trace_store,
 )
 from experiments.attainability.registry import plan
@@ -45,5 +47,7 @@ __all__ = [
     "retries",
     "routing",
     "sampling",
+    "trace_meters",
+    "trace_protocols",
     "trace_store",
 ]

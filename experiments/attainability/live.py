@@ -16,7 +16,7 @@ API = {
     **dict.fromkeys(("CronJob", "Job"), "batch/v1"),
     **dict.fromkeys(("DestinationRule", "ServiceEntry", "VirtualService"), "networking.istio.io/v1"),
     **dict.fromkeys(("Backup", "BackupStorageLocation", "Schedule"), "velero.io/v1"),
-    **dict.fromkeys(("Deployment", "StatefulSet"), "apps/v1"),
+    **dict.fromkeys(("DaemonSet", "Deployment", "StatefulSet"), "apps/v1"),
     "AuthorizationPolicy": "security.istio.io/v1",
     "EndpointSlice": "discovery.k8s.io/v1",
     "EnvoyFilter": "networking.istio.io/v1alpha3",

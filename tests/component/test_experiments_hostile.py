@@ -297,6 +297,9 @@ def test_no_action_changes_a_cluster_that_is_not_ours(tmp_path: Any) -> None:
         "pause",
         "destroy_volumes",
         "replace_pods",
+        "delete_replicas",
+        "kill_containers",
+        "hand_in_by_every_protocol",
     }
     assert refused >= injecting | {"have_objects_backed_up", "restore_objects", "call_from_outside"}, results
 

@@ -52,7 +52,20 @@ def collector() -> Iterator[str]:
 
 def test_each_request_hands_in_a_trace_of_its_own_that_is_found_by_its_mark(collector: str, tmp_path: Path) -> None:
     argv = [sys.executable, "-c", traffic.TRACE_SENDER.read_text(), "open_loop.py", "--url", collector]
-    argv += ["--rate", "50", "--duration", "0.4", "--method", "POST", "--run", "r1", "--caller", "traces"]
+    argv += [
+        "--rate",
+        "50",
+        "--duration",
+        "0.4",
+        "--timeout",
+        "30",
+        "--method",
+        "POST",
+        "--run",
+        "r1",
+        "--caller",
+        "traces",
+    ]
     argv += ["--header", "content-type: application/json", "--out", str(tmp_path / "samples")]
     env = os.environ | {"PYTHONPATH": str(ROOT / "loadtests")}
     subprocess.run(argv, env=env, check=True, capture_output=True, timeout=60)

@@ -4,10 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.unit.records import T0, Case, fault
+from tests.unit.records import T0, Case, fault, samples
+from tests.unit.records_tracing import searched, span, trace
 
 SENDER = "trace-sender"
 WORKLOADS = {"opensearch": 1, "jaeger-collector": 3, "jaeger-query": 2, "jaeger-agent": 3}
+
+
+def stored(marks: list[str], service: str = SENDER) -> list[dict[str, Any]]:
+    """A trace for each mark, of one span."""
+    return [trace(f"t-{mark}", [span(0, service, None, **{"experiment.request": mark})]) for mark in marks]
+
+
+def handed_in(
+    experiment: str,
+    *,
+    missing: frozenset[int] = frozenset(),
+    refused_s: tuple[float, float] = (0, 0),
+    until_s: float = 30,
+) -> Case:
+    """Ten traces a second from ten seconds before the fault; those that were refused are not stored."""
+    rows = samples([refused_s], until_s)
+    marks = [f"traces-{row['i']}" for row in rows if row["status"] == 200 and row["i"] not in missing]
+    target = {"tracing/collectors": "trace.collectors", "tracing/collector_crash": "trace.collector_crash"}[experiment]
+    events = [*fault("a collector goes", 12, pods=["c-0"]), *searched(stored(marks))]
+    return Case(experiment, [target], events, callers={"traces": rows})
 
 
 def held(when: str, t: float, traces: dict[str, int], **more: Any) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from . import (
     restoration,
     retries,
     routing,
+    trace_meters,
+    trace_protocols,
     trace_store,
     tracing,
 )
@@ -36,6 +38,8 @@ __all__ = [
     "restoration",
     "retries",
     "routing",
+    "trace_meters",
+    "trace_protocols",
     "trace_store",
     "tracing",
 ]

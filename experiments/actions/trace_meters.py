@@ -1,0 +1,72 @@
+"""The live metrics of tracing beside what the store holds of the same time: counts of each, nothing compared here."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from typing import Any
+
+from deploy.waiting import NotSo, eventually
+from experiments import session
+from experiments.actions.tracing import settled
+from experiments.drivers.monitoring import Monitoring
+from experiments.jaeger import Jaeger, Traces
+
+SAVED = 'jaeger_collector_{}_saved_by_svc_total{{result="ok"}}'
+# What a collector has counted since then; one that began later has counted from nothing.
+SINCE = "sum by (svc) ({metric} - ({metric} @ {begin:.3f} or {metric} * 0))"
+
+
+def read_meters(quiet_s: float, scrape_s: float, within_s: float) -> dict[str, Any]:
+    """Records spans and traces by service since the case began, as the store and as Prometheus count them.
+
+    Args:
+        quiet_s: the store has stopped growing when two readings so far apart are equal.
+        scrape_s: likewise for Prometheus; longer than it waits between two scrapes.
+        within_s: seconds for each of the two.
+    """
+    running = session.current()
+    running.traffic.wait()
+    begin_s = json.loads((running.recorder.folder / "case.json").read_text())["started"]["wall"]
+    jaeger, monitoring = Jaeger(running.cluster.url("jaeger")), Monitoring.of(running.cluster)
+    traces, why = settled(lambda: jaeger.search({}, begin_s, time.time()), quiet_s, within_s)
+    running.recorder.event("trace.meters", by="store", **counted(traces), complete=not why, why=why)
+    told, why = _scraped(monitoring, begin_s, scrape_s, within_s)
+    running.recorder.event("trace.meters", by="prometheus", **told, complete=not why, why=why)
+    return {"store": counted(traces), "prometheus": told, "why": why}
+
+
+def counted(traces: Traces) -> dict[str, dict[str, int]]:
+    """Returns spans by service, and traces by the service that began them."""
+    spans = [span for trace in traces.values() for span in trace.values()]
+    first = Counter(span.service for span in spans if span.parent is None)
+    return {"spans": dict(Counter(span.service for span in spans)), "traces": dict(first)}
+
+
+def _scraped(
+    monitoring: Monitoring, begin_s: float, scrape_s: float, within_s: float
+) -> tuple[dict[str, dict[str, int]], str]:
+    readings: list[dict[str, dict[str, int]]] = []
+
+    def again() -> list[dict[str, dict[str, int]]]:
+        readings.append({what: _since(monitoring, what, begin_s) for what in ("spans", "traces")})
+        return readings[-2:]
+
+    try:
+        eventually(
+            again,
+            lambda two: len(two) == 2 and two[0] == two[1],
+            within_s=within_s,
+            every_s=scrape_s,
+            what="two equal readings of the collectors' metrics",
+        )
+    except NotSo as missed:
+        return (readings or [{"spans": {}, "traces": {}}])[-1], str(missed)
+    return readings[-1], ""
+
+
+def _since(monitoring: Monitoring, what: str, begin_s: float) -> dict[str, int]:
+    found = monitoring.query(SINCE.format(metric=SAVED.format(what), begin=begin_s))
+    counts = {str(each["metric"]["svc"]): round(float(each["value"][1])) for each in found}
+    return {service: count for service, count in counts.items() if count}
