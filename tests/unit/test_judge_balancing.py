@@ -180,7 +180,7 @@ class TestSlow:
         assert (verdict.outcome, reason in verdict.reason) == (INCONCLUSIVE, True), verdict.reason
 
     def test_what_the_callers_proxy_ejects_must_be_watched(self, tmp_path: Path) -> None:
-        others = {name: [] for name in WATCHED[1:]}
+        others: dict[str, list[str]] = {name: [] for name in WATCHED[1:]}
         looks = [places(0.2), places(0.21, "api", 2, out=others), served(0.4), served(45.7, **counted())]
         _, verdict = both(balancing(events=[*looks, places(45.8), places(45.81, "api", 2, out=others)]), tmp_path)
         assert (verdict.outcome, "nobody watched the proxy" in verdict.reason) == (INCONCLUSIVE, True), verdict.reason
