@@ -31,17 +31,19 @@ def retried(question: Question) -> Attainability:
     return question.answer(0, f"{words}: a replica's 503 is tried again")
 
 
-@bounds("backoff_growth")
+@bounds("growing_gaps_percent")
 def backoff(question: Question) -> Attainability:
-    """How the gaps that Envoy draws grow on average, on the route where they grow least."""
+    """How often the last gap that Envoy draws is longer than the first, on the route where it is least often."""
     figures = []
     for _, call in _callers(question):
         words, retries = _retries(question, call, UNAVAILABLE)
         if retries < 2:
             return question.never(f"{words} tries a replica's 503 {retries} times again: no gap to compare", FIX)
-        figures.append((growth(retries), f"{words}: {retries} attempts more, each gap up to twice the one before"))
+        figures.append(
+            (longer_percent(retries), f"{words}: {retries} attempts more, each gap up to twice the one before")
+        )
     floor, bound_by = min(figures)
-    return question.answer(floor, bound_by, "attempts: fewer")
+    return question.answer(floor, bound_by, "attempts: 2 or more")
 
 
 @bounds("slowest_call_s")
@@ -54,10 +56,9 @@ def slowest(question: Question) -> Attainability:
     return question.answer(floor_s, bound_by, f"timeout: less than {question.target.limit:g}s")
 
 
-def growth(retries: int) -> float:
-    """Returns the mean of all gaps but the first over the mean of all but the last, as Envoy draws them."""
-    means = [min(2.0**k, GAP_TIMES_MAX) for k in range(retries)]
-    return sum(means[1:]) / sum(means[:-1])
+def longer_percent(retries: int) -> float:
+    """Returns how often a gap drawn evenly from the last range is longer than one from the first."""
+    return 100 * (1 - 0.5 / min(2.0 ** (retries - 1), GAP_TIMES_MAX))
 
 
 def _end(question: Question, call: Call) -> tuple[float, str]:

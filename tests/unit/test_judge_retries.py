@@ -59,24 +59,29 @@ class TestErrorsInSpiteOfRetries:
         assert judged(tmp_path, "mesh.retry", **bad).outcome is outcome
 
 
-class TestBackoffGrowth:
-    """The statistic backoff_growth."""
+class TestGrowingGaps:
+    """The statistic growing_gaps_percent."""
 
     @pytest.mark.parametrize(
-        ("gaps", "growth", "outcome"),
-        [
-            (GROWING, 2.0, PASSED),
-            ((0.1, 0.13), 1.3, PASSED),
-            ((0.1, 0.129), 1.29, FAILED),
-            ((0.1, 0.1, 0.1), 1.0, FAILED),
-            ((0.2, 0.1), 0.5, FAILED),
-        ],
+        ("longer", "calls", "outcome"),
+        [(100, 100, PASSED), (67, 100, PASSED), (66, 100, FAILED), (50, 100, FAILED), (0, 100, FAILED)],
     )
-    def test_later_gaps_over_earlier_ones(self, tmp_path: Path, gaps: Any, growth: float, outcome: Any) -> None:
-        calls = [tries(number, *gaps) for number in range(100)]
-        verdict = judged(tmp_path, "mesh.retry_backoff", events=[*faults(), *counted(), *read(calls)])
-        assert known(verdict).lo == pytest.approx(growth, abs=0.0011)
+    def test_the_share_must_surely_be_more_than_half(
+        self, tmp_path: Path, longer: int, calls: int, outcome: Any
+    ) -> None:
+        told = [tries(number, *(GROWING if number < longer else GROWING[::-1])) for number in range(calls)]
+        verdict = judged(tmp_path, "mesh.retry_backoff", events=[*faults(), *counted(), *read(told)])
+        assert known(verdict).at == pytest.approx(100 * longer / calls)
         assert verdict.outcome is outcome, verdict.reason
+
+    def test_what_the_machine_adds_to_each_gap_changes_nothing(self, tmp_path: Path) -> None:
+        slow = [tries(number, 0.55, 0.6, 0.7) for number in range(100)]
+        assert judged(tmp_path, "mesh.retry_backoff", events=[*faults(), *counted(), *read(slow)]).outcome is PASSED
+
+    def test_gaps_that_are_alike_are_not_longer(self, tmp_path: Path) -> None:
+        alike = [tries(number, 0.125, 0.125) for number in range(100)]
+        verdict = judged(tmp_path, "mesh.retry_backoff", events=[*faults(), *counted(), *read(alike)])
+        assert verdict.outcome is FAILED
 
     def test_calls_that_were_not_tried_again_break_it_if_there_are_enough(self, tmp_path: Path) -> None:
         few, many = ([tries(number) for number in range(count)] for count in (99, 100))
@@ -95,7 +100,6 @@ class TestBackoffGrowth:
             ([tries(number, *GROWING, status=200) for number in range(100)], {}, "0 calls were tried again twice"),
             ([tries(number, *GROWING) for number in range(100)], {"calls": 101}, "holds 100 of 101 calls"),
             ([tries(number, *GROWING) for number in range(100)], {"complete": False, "why": "it grew"}, "it grew"),
-            ([tries(number, -0.01, -0.01) for number in range(100)], {}, "no gap at all"),
         ],
     )
     def test_what_proves_nothing(self, tmp_path: Path, calls: Any, changes: Any, reason: str) -> None:

@@ -48,7 +48,7 @@ def test_the_real_targets() -> None:
         "mesh.ejection_hold": (">=", 300, "s"),
         "mesh.ejection_timeout": ("<", 60, "s"),
         "mesh.retry": ("==", 0, "errors"),
-        "mesh.retry_backoff": (">=", 1.3, "x"),
+        "mesh.retry_backoff": (">=", 50, "%"),
         "mesh.retry_timeout": ("<", 30, "s"),
         "mesh.connection_pool": ("<=", 100, "connections"),
         "mesh.rate_limit": ("==", 0, "violations"),

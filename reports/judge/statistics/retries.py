@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from reports.events import FaultProof
+from reports.judge.binomial import share_percent
 from reports.judge.faults import FaultWindow, fault_windows, hosts_of
 from reports.judge.registry import Broken, Inconclusive, Measurement, statistic
 from reports.model import Interval, Parameters, SampledParameters, Target
@@ -21,13 +23,15 @@ ERROR = 500
 
 
 class BackoffParameters(Parameters):
-    """Of backoff_growth.
+    """Of growing_gaps_percent.
 
     Attributes:
         calls_min: calls that the figure must rest on.
+        false_alarm: how often gaps that do not grow may pass, twice, by chance alone.
     """
 
     calls_min: int = Field(default=100, ge=1)
+    false_alarm: float = Field(default=0.001, gt=0, lt=0.5)
 
 
 @statistic(SampledParameters)
@@ -90,11 +94,12 @@ def slowest_call_s(record: CaseRecord, target: Target[SampledParameters]) -> Mea
 
 
 @statistic(BackoffParameters)
-def backoff_growth(record: CaseRecord, target: Target[BackoffParameters]) -> Measurement:
-    """The mean of the later gaps between a call's tries over the mean of the earlier ones.
+def growing_gaps_percent(record: CaseRecord, target: Target[BackoffParameters]) -> Measurement:
+    """Share of calls whose last gap between tries was longer than their first, with its exact confidence interval.
 
-    Of a call with the gaps a, b, c the later ones are b and c, the earlier ones a and b: gaps that do not grow give 1,
-    gaps that double 2. A call counts if its tries lie within one fault and were all answered with an error.
+    Gaps that do not grow give half of the calls; gaps drawn from up to twice as much each time 75 % (two gaps) or
+    87.5 % (three). What a busy machine adds is added to each gap alike, so it hardly moves the share. A call counts if
+    its tries lie within one fault and were all answered with an error.
     """
     windows = [window for window in fault_windows(record) if window.target.get("status")]
     given_up = [tries for tries in _every(record) if _within(tries, windows)]
@@ -102,25 +107,23 @@ def backoff_growth(record: CaseRecord, target: Target[BackoffParameters]) -> Mea
     single = sum(len(tries.tries) == 1 for tries in given_up)
     if not gaps and single >= target.parameters.calls_min:
         fix = "retries on the route: attempts 2 or more, retryOn with gateway-error"
-        return _growth(0.0, single, [Broken(f"none of {single} calls that were answered 503 was tried again", fix)])
+        broken = Broken(f"none of {single} calls that were answered 503 was tried again", fix)
+        return Measurement(Interval(0, 0), ("events.ndjson",), broken=(broken,))
     if len(gaps) < target.parameters.calls_min:
         raise Inconclusive(
             f"{len(gaps)} calls were tried again twice or oftener, {target.parameters.calls_min} are needed",
             "hold the fault for longer",
         )
-    earlier, later = sum(sum(each[:-1]) for each in gaps), sum(sum(each[1:]) for each in gaps)
-    if earlier <= 0:
-        raise Inconclusive("there was no gap at all between tries", "set a backoff that a log in milliseconds can show")
-    return _growth(round(later / earlier, 3), len(gaps), [])
-
-
-def _growth(growth: float, calls: int, broken: Sequence[Broken]) -> Measurement:
+    longer = sum(each[-1] > each[0] for each in gaps)
+    means = {
+        f"gap {k + 1}": round(fmean(each[k] for each in gaps if len(each) > k), 3) for k in range(max(map(len, gaps)))
+    }
     return Measurement(
-        Interval(growth, growth),
+        share_percent(longer, len(gaps), target.parameters.false_alarm),
         ("events.ndjson",),
-        detail=f"of {calls} calls",
-        extra={"calls": calls},
-        broken=tuple(broken),
+        detail=f"{longer} of {len(gaps)} calls; "
+        f"exact {100 * (1 - target.parameters.false_alarm):g} % confidence interval",
+        extra={"mean_s": means},
         fix="a backoff that doubles from try to try",
     )
 
