@@ -17,6 +17,7 @@ PROTOCOLS = (
     "jaeger-thrift-binary",
 )
 TAGS = {"order.number": "A-1042", "customer.name": "Zoë"}
+PROXY = "caller-us-east-1a.callers"
 HOTROD = ("frontend", "customer", "mysql", "driver", "redis-manual", "route")
 
 
@@ -26,7 +27,7 @@ def handed(by: str, number: int, answer: str = "200") -> dict[str, Any]:
 
 def ride(number: int) -> dict[str, Any]:
     """A dispatch over every service, each span below the one before."""
-    services = ("by-hotrod", *HOTROD)
+    services = ("by-hotrod", PROXY, *HOTROD)
     return trace(f"hotrod-{number}", [span(k, name, k - 1 if k else None) for k, name in enumerate(services)])
 
 

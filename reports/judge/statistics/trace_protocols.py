@@ -38,11 +38,13 @@ class DispatchParameters(Parameters):
 
     Attributes:
         services: that every dispatch must lead through.
-        dispatches_min: dispatches that HotROD must have answered.
+        first_proxy: service of the proxy that decides whether a dispatch is sampled, whatever its context says.
+        dispatches_min: dispatches that HotROD must have answered and the proxy have sampled.
     """
 
     services: tuple[str, ...]
-    dispatches_min: int = Field(default=5, ge=1)
+    first_proxy: str
+    dispatches_min: int = Field(default=2, ge=1)
 
 
 @statistic(ProtocolParameters)
@@ -65,26 +67,32 @@ def missing_protocols(record: CaseRecord, target: Target[ProtocolParameters]) ->
 
 @statistic(DispatchParameters)
 def broken_dispatches(record: CaseRecord, target: Target[DispatchParameters]) -> Measurement:
-    """Number of answered dispatches that are not exactly one whole trace over HotROD's services."""
+    """Number of answered and sampled dispatches that are not exactly one whole trace over HotROD's services."""
     stored = {trace.id: trace for trace in traces_of(record)}
     asked = [event for event in record.of(TraceHandedIn) if event.by == HOTROD]
     answered = [event.id for event in asked if event.answer == ANSWERED]
-    if len(answered) < target.parameters.dispatches_min:
+    sampled = [each for each in answered if _went_through(stored.get(each), target.parameters.first_proxy)]
+    if len(sampled) < target.parameters.dispatches_min:
         raise Inconclusive(
-            f"HotROD answered {len(answered)} dispatches, {target.parameters.dispatches_min} are needed",
-            "kubectl -n tracing logs deployment/jaeger-hotrod",
+            f"{len(answered)} dispatches were answered and {len(sampled)} of them sampled, "
+            f"{target.parameters.dispatches_min} are needed",
+            "ask for more; kubectl -n tracing logs deployment/jaeger-hotrod",
         )
     wanted = PropagationParameters(services=target.parameters.services)
-    found = {each: [stored[each]] if each in stored else [] for each in answered}
+    found = {each: [stored[each]] for each in sampled}
     broken = {each: wrong for each, traces in found.items() if (wrong := list(wrong_with(traces, wanted)))}
     return Measurement(
         Interval(len(broken), len(broken)),
         FILES,
         detail="; ".join(f"{each}: {', '.join(wrong)}" for each, wrong in broken.items())
-        or f"each of {len(answered)} dispatches is one whole trace",
-        extra={"broken": broken, "dispatches": len(answered)},
+        or f"each of {len(sampled)} sampled dispatches of {len(answered)} is one whole trace",
+        extra={"broken": broken, "dispatches": len(answered), "sampled": len(sampled)},
         fix="OTEL_EXPORTER_OTLP_ENDPOINT of Deployment tracing/jaeger-hotrod must lead to a receiver of the collectors",
     )
+
+
+def _went_through(trace: Trace | None, service: str) -> bool:
+    return trace is not None and any(span.service == service for span in trace.spans)
 
 
 def _lacks(stored: Mapping[str, Trace], handed: TraceHandedIn, tags: Mapping[str, str]) -> str:
