@@ -9,9 +9,10 @@ from typing import Any
 
 from deploy.waiting import NotSo, eventually
 from experiments import session
-from experiments.actions.tracing import settled
+from experiments.actions.tracing import STORE_AT_REST
 from experiments.drivers.monitoring import Monitoring
 from experiments.jaeger import Jaeger, Traces
+from experiments.readings import settled
 
 SAVED = 'jaeger_collector_{}_saved_by_svc_total{{result="ok"}}'
 # What a collector has counted since then; one that began later has counted from nothing.
@@ -30,7 +31,7 @@ def read_meters(quiet_s: float, scrape_s: float, within_s: float) -> dict[str, A
     running.traffic.wait()
     begin_s = json.loads((running.recorder.folder / "case.json").read_text())["started"]["wall"]
     jaeger, monitoring = Jaeger(running.cluster.url("jaeger")), Monitoring.of(running.cluster)
-    traces, why = settled(lambda: jaeger.search({}, begin_s, time.time()), quiet_s, within_s)
+    traces, why = settled(lambda: jaeger.search({}, begin_s, time.time()), quiet_s, within_s, STORE_AT_REST)
     running.recorder.event("trace.meters", by="store", **counted(traces), complete=not why, why=why)
     told, why = _scraped(monitoring, begin_s, scrape_s, within_s)
     running.recorder.event("trace.meters", by="prometheus", **told, complete=not why, why=why)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from deploy.waiting import NotSo, eventually
 from experiments import guard, pods, session
 from experiments.jaeger import Jaeger, Traces, as_facts
+from experiments.readings import settled
 from experiments.traffic import CALLERS
 
+STORE_AT_REST = "two equal readings (traces, spans) of the tracing store"
 PROTOCOLS = Path(__file__).parents[1] / "inside" / "span_protocols.py"
 
 
@@ -69,28 +70,6 @@ def _of_this_run(tags: Sequence[str], quiet_s: float, within_s: float) -> tuple[
     running.traffic.wait()
     run, jaeger = running.traffic.run, Jaeger(running.cluster.url("jaeger"), tags)
     begin_s = json.loads((running.recorder.folder / "case.json").read_text())["started"]["wall"]
-    return settled(lambda: jaeger.search({"experiment.run": run}, begin_s, time.time()), quiet_s, within_s)
-
-
-def settled(read: Callable[[], Traces], quiet_s: float, within_s: float) -> tuple[Traces, str]:
-    """Reads the store until two readings are equal; returns the last, and why it is not to be trusted if it is not."""
-    last: Traces = {}
-    sizes: list[tuple[int, int]] = []
-
-    def again() -> list[tuple[int, int]]:
-        nonlocal last
-        last = read()
-        sizes.append((len(last), sum(map(len, last.values()))))
-        return sizes[-2:]
-
-    try:
-        eventually(
-            again,
-            lambda two: len(two) == 2 and two[0] == two[1],
-            within_s=within_s,
-            every_s=quiet_s,
-            what="two equal readings (traces, spans) of the tracing store",
-        )
-    except NotSo as missed:
-        return last, str(missed)
-    return last, ""
+    return settled(
+        lambda: jaeger.search({"experiment.run": run}, begin_s, time.time()), quiet_s, within_s, STORE_AT_REST
+    )

@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from deploy.waiting import NotSo, eventually
 from experiments import pods, session
 from experiments.drivers import access_log
 from experiments.drivers.access_log import Line
+from experiments.readings import settled
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
@@ -45,26 +45,12 @@ def read(namespace: str, app: str, quiet_s: float, within_s: float) -> dict[str,
     """
     running = session.current()
     began_s = json.loads((running.recorder.folder / "case.json").read_text())["started"]["wall"]
-    found: dict[str, list[Try]] = {}
-    sizes: list[int] = []
-
-    def again() -> list[int]:
-        nonlocal found
-        found = _calls(running.cluster, namespace, app, time.time() - began_s)
-        sizes.append(sum(map(len, found.values())))
-        return sizes[-2:]
-
-    why = ""
-    try:
-        eventually(
-            again,
-            lambda two: len(two) == 2 and two[0] == two[1],
-            within_s=within_s,
-            every_s=quiet_s,
-            what="two equal readings (tries) of the access logs",
-        )
-    except NotSo as missed:
-        why = str(missed)
+    found, why = settled(
+        lambda: _calls(running.cluster, namespace, app, time.time() - began_s),
+        quiet_s,
+        within_s,
+        "two equal readings (tries) of the access logs",
+    )
     for call, tries in found.items():
         running.recorder.event("tries", call=call, tries=[asdict(each) for each in tries])
     told = {"calls": len(found), "complete": not why, "why": why}

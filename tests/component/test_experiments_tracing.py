@@ -14,6 +14,7 @@ import pytest
 
 from deploy.errors import Problem
 from experiments import jaeger as client
+from experiments import readings
 from experiments.actions import tracing
 from experiments.jaeger import Jaeger
 from experiments.traffic import Plan
@@ -93,9 +94,9 @@ def test_errors_and_silence_are_problems(store: str) -> None:
 
 
 def test_reading_goes_on_until_two_readings_are_equal() -> None:
-    readings: Any = iter([{}, {"t": {"a": 1}}, {"t": {"a": 1, "b": 2}}, {"t": {"a": 1, "b": 2}}, {}])
+    told: Any = iter([{}, {"t": {"a": 1}}, {"t": {"a": 1, "b": 2}}, {"t": {"a": 1, "b": 2}}, {}])
     last: Any = {"t": {"a": 1, "b": 2}}
-    assert tracing.settled(lambda: next(readings), 0.01, 60) == (last, "")
+    assert readings.settled(lambda: next(told), 0.01, 60, "rest") == (last, "")
 
 
 def test_a_store_that_goes_on_growing_is_said_to(monkeypatch: Any) -> None:
@@ -105,7 +106,7 @@ def test_a_store_that_goes_on_growing_is_said_to(monkeypatch: Any) -> None:
         sizes.append(1)
         return {str(k): {} for k in range(len(sizes))}
 
-    last, why = tracing.settled(grow, 0.01, 0.05)
+    last, why = readings.settled(grow, 0.01, 0.05, tracing.STORE_AT_REST)
     assert len(last) == len(sizes)
     assert "two equal readings" in why
 
@@ -114,7 +115,7 @@ def test_a_reading_that_fails_is_not_equal_to_anything() -> None:
     def fail() -> Any:
         raise Problem("Jaeger does not answer")
 
-    assert tracing.settled(fail, 0.01, 0.03)[1].endswith("Jaeger does not answer")
+    assert readings.settled(fail, 0.01, 0.03, tracing.STORE_AT_REST)[1].endswith("Jaeger does not answer")
 
 
 def test_the_traces_are_recorded_with_how_they_were_looked_for(store: str, monkeypatch: Any, tmp_path: Any) -> None:
