@@ -55,6 +55,7 @@ def test_a_control_puts_its_target_out_of_reach(untouched: Any, name: str, contr
         ("mesh.authorization", 0, 0),
         ("mesh.egress", 0, 0),
         ("mesh.metrics", 0, 0),
+        ("mesh.lb_latency", 0, 5),
         ("ha.pdb", 66.667, 66.7),
         ("ha.failover_traffic", 40, 47.4),
         ("ha.failover_capacity", 75, 88.4),
