@@ -34,6 +34,7 @@ FILES = (
     ("istio/traffic/security/peer-authentication.yaml", ""),
     ("istio/traffic/security/service-entry.yaml", ""),
     ("workloads/callers.yaml", ""),
+    ("workloads/echo.yaml", ""),
     ("jaeger/mesh.yaml", ""),
     ("jaeger/agent.yaml", ""),
     ("jaeger/collector.yaml", ""),

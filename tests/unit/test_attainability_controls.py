@@ -58,6 +58,7 @@ def test_a_control_puts_its_target_out_of_reach(untouched: Any, name: str, contr
         ("mesh.canary", 10, 10.7),
         ("mesh.ab", 0, 0),
         ("mesh.zone_routing", 80, 80.1),
+        ("mesh.lb_latency", 0, 5),
         ("ha.pdb", 66.667, 66.7),
         ("ha.failover_traffic", 40, 47.4),
         ("ha.failover_capacity", 75, 88.4),

@@ -62,6 +62,7 @@ def test_the_real_targets() -> None:
         "mesh.authorization": ("==", 0, "violations"),
         "mesh.egress": ("==", 0, "violations"),
         "mesh.metrics": ("==", 0, "metrics"),
+        "mesh.lb_latency": ("<", 10, "ms"),
         "ha.pdb": (">=", 66, "%"),
         "ha.failover_traffic": ("<", 300, "s"),
         "ha.failover_capacity": ("<", 300, "s"),
