@@ -40,7 +40,7 @@ def break_replicas(namespace: str, app: str, count: int, status: int, hold_s: fl
     the replicas' own counters.
     """
     nodes = session.current().cluster.nodes_in(zone) if zone else ()
-    there = [pod for pod in _fresh(namespace, app) if not zone or pod.node in nodes]
+    there = [pod for pod in fresh(namespace, app) if not zone or pod.node in nodes]
     chosen = choose(there, count, os.environ.get(SEED, "1"))
     switch = Switch(session.current().cluster, namespace, app)
     return _inject(
@@ -87,7 +87,7 @@ def hang_replicas(namespace: str, app: str, count: int, hold_s: float) -> dict[s
 
     They stay Ready: their probes are answered.
     """
-    chosen = choose(_fresh(namespace, app), count, os.environ.get(SEED, "1"))
+    chosen = choose(fresh(namespace, app), count, os.environ.get(SEED, "1"))
     switch = Switch(session.current().cluster, namespace, app)
     return _inject(
         switch,
@@ -184,7 +184,7 @@ def watch_ejections(namespace: str, app: str, clients: list[str], symptom: str =
         namespace: of the tier.
         app: the tier.
         clients: label selectors with their namespace, "istio-system/app=istio-ingressgateway".
-        symptom: of the fault for which they should eject: "answer errors" or "hang".
+        symptom: of the fault for which they should eject: "answer errors", "hang" or "refuse connections".
     """
     running = session.current()
     hosts = {pod.ip: pod.name for pod in pods.find(running.cluster, namespace, f"app={app}")}
@@ -209,7 +209,7 @@ def watch_ejections(namespace: str, app: str, clients: list[str], symptom: str =
     return {"clients": list(watchers)}
 
 
-def _fresh(namespace: str, app: str) -> list[Pod]:
+def fresh(namespace: str, app: str) -> list[Pod]:
     """Who is ready and not kept out by any watched client: who is out already cannot be ejected."""
     watchers = [watcher for watcher in session.current().watchers if isinstance(watcher, EjectionWatcher)]
     out = {name for watcher in watchers for name in watcher.flagged}
