@@ -79,7 +79,7 @@ def _ejection_api(run: Path) -> Path:
 def _ejection_connections(run: Path) -> Path:
     callers = {zone: records.samples(rate_hz=2) for zone in records.ZONES}
     about = {"experiment": "mesh/ejection_connections", "targets": ["mesh.ejection_connections"]}
-    return records.ejection_case(**about, callers=callers).write(run)
+    return records.ejection_case(("app-0",), **about, callers=callers).write(run)
 
 
 def _circuit_breaker(run: Path) -> Path:
