@@ -33,6 +33,7 @@ BOUND_S_MAX = 1800
 # Activities that do one bounded thing and take no time argument; each client call in them has its own time-out.
 BOUNDED = frozenset(
     {
+        "experiments.actions.connections.admit",
         "experiments.actions.release.roll_back",
         "experiments.actions.workload.count_served",
         "experiments.actions.workload.heal_replicas",

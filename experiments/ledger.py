@@ -28,7 +28,7 @@ type Undo = Mapping[str, Any]
 
 # Node faults first: while a zone is frozen the cluster may not be able to undo anything else. A database last: the
 # keys and settings that a negative control took away must be back before it asks its repository.
-FIRST_UNDOS, LAST_UNDOS = frozenset({"unpause-node"}), frozenset({"rebuild-database"})
+FIRST_UNDOS, LAST_UNDOS = frozenset({"unpause-node", "remove-rules"}), frozenset({"rebuild-database"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +176,7 @@ def _rank(entry: Entry) -> int:
     return 0 if name in FIRST_UNDOS else 2 if name in LAST_UNDOS else 1
 
 
-KNOWN_UNDOS = frozenset(
-    {"unpause-node", "restore-object", "delete-object", "clear-fault", "stop-callers", "rebuild-database"}
-)
+KNOWN_UNDOS = FIRST_UNDOS | LAST_UNDOS | {"restore-object", "delete-object", "clear-fault", "stop-callers"}
 
 
 def known(undo: Undo) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.errors import Problem
 from deploy.waiting import NotSo, eventually
 from experiments import account, guard, pods
-from experiments.drivers import docker_nodes
+from experiments.drivers import docker_nodes, packet_rules
 from experiments.drivers.database import Database
 from experiments.drivers.injector import NAMESPACE as INJECTOR
 from experiments.drivers.injector import Replica, Switch
@@ -98,7 +99,8 @@ def drivers(name: str, stack: ExitStack) -> Mapping[str, Driver]:
         return lambda entry: act(target.of(entry, who), entry.undo)
 
     by_undo = {undo: driver(who, act) for undo, (who, act) in on_cluster.items()}
-    return {"unpause-node": lambda entry: unpause_node(entry.undo)} | by_undo
+    on_node = {"unpause-node": unpause_node, "remove-rules": packet_rules.undo}
+    return {undo: partial(_of_node, act) for undo, act in on_node.items()} | by_undo
 
 
 def heal(name: str, *, abandoned: bool = False) -> list[str]:
@@ -160,6 +162,10 @@ def unpause_node(undo: Undo) -> str:
     if not docker_nodes.exists(node):
         return f"node {node} is gone"
     return f"node {node} thawed" if docker_nodes.unpause([node]) else f"node {node} was not frozen"
+
+
+def _of_node(act: Callable[[Undo], str], entry: Entry) -> str:
+    return act(entry.undo)
 
 
 def clear_fault(cluster: Cluster, undo: Undo) -> str:

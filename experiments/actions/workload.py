@@ -39,7 +39,7 @@ def break_replicas(namespace: str, app: str, count: int, status: int, hold_s: fl
     They heal by themselves after `hold_s` and a minute. The proof that it acted is recorded when they are healed, from
     the replicas' own counters.
     """
-    chosen = choose(_in_zone(_fresh(namespace, app), zone), count, os.environ.get(SEED, "1"))
+    chosen = choose(_in_zone(fresh(namespace, app), zone), count, os.environ.get(SEED, "1"))
     switch = Switch(session.current().cluster, namespace, app)
     return _inject(
         switch,
@@ -90,7 +90,7 @@ def hang_replicas(namespace: str, app: str, count: int, hold_s: float) -> dict[s
 
     They stay Ready: their probes are answered.
     """
-    chosen = choose(_fresh(namespace, app), count, os.environ.get(SEED, "1"))
+    chosen = choose(fresh(namespace, app), count, os.environ.get(SEED, "1"))
     switch = Switch(session.current().cluster, namespace, app)
     return _inject(
         switch,
@@ -187,7 +187,7 @@ def watch_ejections(namespace: str, app: str, clients: list[str], symptom: str =
         namespace: of the tier.
         app: the tier.
         clients: label selectors with their namespace, "istio-system/app=istio-ingressgateway".
-        symptom: of the fault for which they should eject: "answer errors" or "hang".
+        symptom: of the fault for which they should eject: "answer errors", "hang" or "refuse connections".
     """
     running = session.current()
     hosts = {pod.ip: pod.name for pod in pods.find(running.cluster, namespace, f"app={app}")}
@@ -212,7 +212,7 @@ def watch_ejections(namespace: str, app: str, clients: list[str], symptom: str =
     return {"clients": list(watchers)}
 
 
-def _fresh(namespace: str, app: str) -> list[Pod]:
+def fresh(namespace: str, app: str) -> list[Pod]:
     """Who is ready and not kept out by any watched client: who is out already cannot be ejected."""
     watchers = [watcher for watcher in session.current().watchers if isinstance(watcher, EjectionWatcher)]
     out = {name for watcher in watchers for name in watcher.flagged}

@@ -12,16 +12,18 @@ from experiments.attainability.mesh import Client
 from experiments.attainability.model import Attainability, Item, Question, named
 from experiments.attainability.registry import Check, bounds
 
+BREAKING = ("break_replicas", "hang_replicas", "refuse_connections")
+
 
 def _by_rule(answer: Callable[[Question, Item], Attainability]) -> Check:
     """Answers by the rule of the tier that is broken; out of reach where it lets nobody eject what is broken."""
 
     @wraps(answer)
     def check(question: Question) -> Attainability:
-        fault = question.arguments("break_replicas", "hang_replicas")
+        fault = question.arguments(*BREAKING)
         host = mesh.host_name(fault["namespace"], fault["app"])
         rule = mesh.rule_of(question.settings, host)
-        if obstacle := mesh.obstacle(rule, host, int(fault["count"]), sum(_hosts(question).values())):
+        if obstacle := mesh.obstacle(rule, host, int(fault.get("count", 1)), sum(_hosts(question).values())):
             return question.never(obstacle.bound_by, obstacle.fix)
         assert rule is not None
         return answer(question, rule)
@@ -31,7 +33,7 @@ def _by_rule(answer: Callable[[Question, Item], Attainability]) -> Check:
 
 def _hosts(question: Question) -> dict[str, int]:
     """How many replicas there are in each zone of the tier that is broken."""
-    fault = question.arguments("break_replicas", "hang_replicas")
+    fault = question.arguments(*BREAKING)
     return mesh.endpoints(question.settings, fault["namespace"], fault["app"])
 
 
@@ -90,7 +92,7 @@ def kept_out(question: Question, rule: Item) -> Attainability:
 
 def _error_s(question: Question) -> float:
     """How long a client's proxy takes to see one error: at once, or until it gives up a replica that never answers."""
-    if "status" in question.arguments("break_replicas", "hang_replicas"):
+    if "status" in question.arguments(*BREAKING):
         return 0.0
     patience_s = question.traffic.timeout_s
     routes = (mesh.route_of(question.settings, call) for call in question.traffic.callers.values())

@@ -1,7 +1,7 @@
-"""Thaws nodes when their time is over, even if everything else of the suite was killed.
+"""Ends faults of nodes when their time is over, even if everything else of the suite was killed.
 
-Started in a session of its own before a zone is frozen. When it wakes it looks into the ledger: an entry that was
-crossed out in the meantime is none of its business any more (the zone may be frozen again by a later experiment).
+Started in a session of its own before the fault is injected. When it wakes it looks into the ledger: an entry that was
+crossed out in the meantime is none of its business any more (a later experiment may have injected the same again).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 from deploy.errors import Problem
 from deploy.paths import ROOT
 from deploy.waiting import NotSo, eventually, pause
-from experiments.drivers import docker_nodes
-from experiments.ledger import Ledger
+from experiments.drivers import docker_nodes, packet_rules
+from experiments.ledger import Ledger, Undo
 
 ARMED = b"armed\n"
 ARMING_S = 20.0
@@ -28,7 +28,7 @@ def start(ledger: Ledger, entry_ids: list[str], max_s: float) -> int:
     """Starts the timer as a process that outlives its parents; returns its pid once it runs.
 
     Raises:
-        Problem: it does not run, so nothing may be frozen.
+        Problem: it does not run, so nothing may be injected.
     """
     argv = [sys.executable, "-m", "experiments.drivers.deadman", str(ledger.path), str(max_s), *entry_ids]
     process = subprocess.Popen(
@@ -46,7 +46,7 @@ def start(ledger: Ledger, entry_ids: list[str], max_s: float) -> int:
     if heard != ARMED:
         process.kill()
         raise Problem(
-            "nothing was frozen: the timer that would thaw it does not run",
+            "nothing was injected: the timer that would end it does not run",
             why=f"exit code {process.wait(10)}",
             fix=f"see what it says: {' '.join(argv)}",
         )
@@ -54,38 +54,42 @@ def start(ledger: Ledger, entry_ids: list[str], max_s: float) -> int:
 
 
 def wait_and_thaw(path: Path, max_s: float, entry_ids: list[str]) -> None:
-    """Waits, in steps so that it ends soon after the zone was thawed by others, then thaws what is still open."""
+    """Waits, in steps so that it ends soon after the fault was ended by others, then ends what is still open."""
     for _ in range(int(max_s / STEP_S) + 1):
         pause(min(STEP_S, max_s))
         if not _still_open(path, entry_ids):
             return
     try:
         eventually(
-            lambda: _thaw(path, entry_ids),
+            lambda: _end(path, entry_ids),
             lambda left: not left,
             within_s=RETRIES_S,
             every_s=RETRY_EVERY_S,
-            what="every node to be thawed",
+            what="every node to be as before",
         )
     except NotSo as error:
         raise SystemExit(str(error)) from error
 
 
-def _thaw(path: Path, entry_ids: list[str]) -> list[str]:
-    """Thaws every node that is still frozen for these entries; returns why each of the others could not be."""
+def _end(path: Path, entry_ids: list[str]) -> list[str]:
+    """Undoes each of these entries that is still open; returns why each of the others could not be undone."""
     left = []
-    for entry_id, node in _still_open(path, entry_ids).items():
+    for entry_id, undo in _still_open(path, entry_ids).items():
+        node = str(undo["node"])
         try:
-            docker_nodes.unpause([node])
+            if undo["undo"] == "remove-rules":
+                packet_rules.undo(undo)
+            else:
+                docker_nodes.unpause([node])
             Ledger(path).done(entry_id)
         except (Problem, OSError) as error:
             left.append(f"{node}: {error}")
     return left
 
 
-def _still_open(path: Path, entry_ids: list[str]) -> dict[str, str]:
+def _still_open(path: Path, entry_ids: list[str]) -> dict[str, Undo]:
     entries = {entry.id: entry for entry in Ledger(path).open()}
-    return {wanted: str(entries[wanted].undo["node"]) for wanted in entry_ids if wanted in entries}
+    return {wanted: entries[wanted].undo for wanted in entry_ids if wanted in entries}
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def ejected(within_s: float, tail_s: float) -> dict[str, object]:
     """
     running = session.current()
     begin = time.monotonic()
-    faults = [entry.undo for entry in running.ledger.own() if entry.undo["undo"] == "clear-fault"]
+    faults = [entry.undo for entry in running.ledger.own() if "pods" in entry.undo]
     bad = {pod["name"] for undo in faults for pod in undo["pods"]}
     clients = [watcher for watcher in running.watchers if isinstance(watcher, EjectionWatcher)]
     if not bad or not clients:

@@ -287,5 +287,5 @@ def test_the_timer_tries_again_and_one_node_does_not_keep_another_frozen(
 
 def test_without_a_timer_nothing_is_frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(Problem, match="nothing was frozen"):
+    with pytest.raises(Problem, match="nothing was injected"):
         deadman.start(Ledger(tmp_path / "ledger.ndjson"), ["1"], 5)

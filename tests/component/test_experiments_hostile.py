@@ -292,6 +292,7 @@ def test_no_action_changes_a_cluster_that_is_not_ours(tmp_path: Any) -> None:
         "break_replicas",
         "hang_replicas",
         "slow_replicas",
+        "refuse_connections",
         "make_unready",
         "evict_until_refused",
         "pause",

@@ -79,6 +79,12 @@ def _ejection_api(run: Path) -> Path:
     return records.ejection_case(("api-0",), **about, callers=callers).write(run)
 
 
+def _ejection_connections(run: Path) -> Path:
+    callers = {zone: records.samples(rate_hz=2) for zone in records.ZONES}
+    about = {"experiment": "mesh/ejection_connections", "targets": ["mesh.ejection_connections"]}
+    return records.ejection_case(("app-0",), **about, callers=callers).write(run)
+
+
 def _circuit_breaker(run: Path) -> Path:
     about = {"experiment": "mesh/circuit_breaker", "targets": ["mesh.zone_isolation"]}
     return records.ejection_case(("app-3", "app-4", "app-5"), **about).write(run)
@@ -87,6 +93,7 @@ def _circuit_breaker(run: Path) -> Path:
 BUILT: dict[str, Callable[[Path], Path]] = {
     "mesh.ejection": lambda run: records.ejection_case().write(run),
     "mesh.ejection_api": _ejection_api,
+    "mesh.ejection_connections": _ejection_connections,
     "mesh.circuit_breaker": _circuit_breaker,
     "mesh.ejection_threshold": lambda run: records_ejection.threshold().write(run),
     "mesh.ejection_hold": lambda run: records_ejection.hold().write(run),

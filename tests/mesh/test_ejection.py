@@ -75,3 +75,13 @@ def test_an_ejected_replica_is_out_for_five_minutes_and_then_back(experiment: An
 @pytest.mark.control
 def test_with_an_ejection_time_of_five_seconds_it_is_back_too_soon(experiment: Any) -> None:
     experiment("mesh/ejection_hold", control="five-seconds").broke("mesh.ejection_hold")
+
+
+@pytest.mark.verifies("mesh.ejection_connections")
+def test_a_replica_that_refuses_connections_is_ejected_by_every_client(experiment: Any) -> None:
+    experiment("mesh/ejection_connections").kept("mesh.ejection_connections")
+
+
+@pytest.mark.control
+def test_without_outlier_detection_a_replica_that_refuses_connections_is_tried_for_ever(experiment: Any) -> None:
+    experiment("mesh/ejection_connections", control="no-outlier-detection").broke("mesh.ejection_connections")

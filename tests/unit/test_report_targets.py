@@ -43,6 +43,7 @@ def test_the_real_targets() -> None:
     assert {t.id: (t.relation, t.limit, t.unit) for t in targets} == {
         "mesh.ejection": ("<", 60, "s"),
         "mesh.ejection_api": ("<", 60, "s"),
+        "mesh.ejection_connections": ("<", 60, "s"),
         "mesh.zone_isolation": ("<", 60, "s"),
         "mesh.ejection_threshold": ("==", 3, "errors"),
         "mesh.ejection_hold": (">=", 300, "s"),
