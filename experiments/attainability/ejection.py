@@ -92,7 +92,7 @@ def kept_out(question: Question, rule: Item) -> Attainability:
 
 def _error_s(question: Question) -> float:
     """How long a client's proxy takes to see one error: at once, or until it gives up a replica that never answers."""
-    if "status" in question.arguments(*BREAKING):
+    if question.arguments(*BREAKING).keys() & {"status", "port"}:  # an answer, or a refusal: not silence
         return 0.0
     patience_s = question.traffic.timeout_s
     routes = (mesh.route_of(question.settings, call) for call in question.traffic.callers.values())
