@@ -11,7 +11,7 @@ traffic:
     orders: {url: /orders, method: POST, body: {item: tea}, keep: id, rate_hz: 4}    # zone: … for one inside the mesh
     variant-b: {url: /release/ab/, headers: {x-variant: b}, keep: version}
     spans: {url: "http://…:4318/v1/traces", zone: us-east-1a, hands_in_traces: true}  # one trace with each request
-  locust: {users: 5}
+  locust: {users: 5, workers: 2}      # users are spread over processes; one where it is not said
 ```
 """
 
@@ -55,6 +55,7 @@ class Users(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     users: int = Field(ge=1, le=500)
+    workers: int = Field(default=1, ge=1, le=8)
 
 
 class Call(BaseModel):
@@ -224,6 +225,7 @@ class Traffic:
                 spawn_rate=users.users,
                 duration_s=self.plan.duration_s,
                 out=self.recorder.folder,
+                workers=users.workers,
             )
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -28,6 +29,7 @@ class Locust:
 
     Writes locust.json (totals), locust_stats*.csv and locust.log into the folder `out`. Their response times are
     rounded and closed-loop: they show load, while outage and latency figures come from the open-loop callers.
+    With more than one of `workers` the users are spread over that many processes.
     """
 
     users: int
@@ -36,6 +38,7 @@ class Locust:
     host: str
     out: Path
     shape: str = "steady"
+    workers: int = 1
     _child: Child | None = field(default=None, init=False, repr=False)
 
     def start(self) -> Self:
@@ -49,24 +52,10 @@ class Locust:
         out = self.out.resolve()
         argv = [sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "locustfile.py"), "--headless"]
         argv += ["--host", self.host, "--users", f"{self.users}", "--spawn-rate", f"{self.spawn_rate:g}"]
-        argv += [
-            "--run-time",
-            f"{max(1, round(self.duration_s))}s",
-            "--shape",
-            self.shape,
-            "--stop-timeout",
-            f"{STOP_S}",
-        ]
+        argv += ["--run-time", f"{max(1, round(self.duration_s))}s", "--shape", self.shape]
         argv += ["--json-file", str(out / "locust-raw"), "--csv", str(out / "locust"), "--exit-code-on-error", "0"]
-        argv += [
-            "--stop-timeout",
-            f"{STOP_S}",
-            "--only-summary",
-            "--loglevel",
-            "WARNING",
-            "--logfile",
-            str(out / "locust.log"),
-        ]
+        argv += ["--stop-timeout", f"{STOP_S}", "--only-summary", "--loglevel", "WARNING"]
+        argv += ["--logfile", str(out / "locust.log"), *_spread(self.workers)]
         ours = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
         self._child = Child(argv, {**ours, "RESILIENCE_LEASH": "1"})
         return self
@@ -99,6 +88,17 @@ class Locust:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _spread(workers: int) -> list[str]:
+    """Arguments for a master with so many workers, who find each other where nobody else listens."""
+    if workers == 1:
+        return []
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    here = ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
+    return ["--processes", f"{workers}", *here]
 
 
 def _totals(entries: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -209,6 +209,19 @@ def test_locust_browses_and_orders_and_leaves_its_totals(server: Server, shop: s
     assert (tmp_path / "locust_stats.csv").exists()
 
 
+def test_locusts_workers_count_together_and_leave_one_total(server: Server, shop: str, tmp_path: Path) -> None:
+    totals = Locust(30, 30, 4, shop, tmp_path, workers=2).start().wait()
+    assert (totals["requests"], totals["failures"]) == (len(server.asked), 0)
+    assert len(server.asked) >= 30
+
+
+def test_locusts_workers_end_with_whoever_started_them(server: Server, shop: str, tmp_path: Path) -> None:
+    begun = Locust(10, 10, 600, shop, tmp_path, workers=2).start()
+    eventually(lambda: len(server.asked), lambda asked: asked > 60, within_s=PATIENCE_S, what="sixty requests")
+    totals = begun.stop()
+    assert (totals["requests"], totals["failures"]) == (len(server.asked), 0)
+
+
 def test_locust_that_cannot_begin_says_why(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="take one of steady, ramp, spike"):
         Locust(1, 1, 1, "http://a", tmp_path, shape="square").start()
