@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +18,7 @@ TARGETS = ROOT / "tests" / "targets.toml"
 CONTROLS = ROOT / "tests" / "controls"
 TESTS = ROOT / "tests"
 SETTINGS = DOCUMENTS / "settings.yaml"
+NAME = re.compile(r"[a-z0-9_]+/[a-z0-9_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ def find(name: str) -> Experiment:
     if path.is_relative_to(TESTS) and path.is_file():
         beside = path.parent.glob(f"{path.stem}~*.yaml")
         return Experiment(name, path, (), {control.stem.partition("~")[2]: () for control in beside})
-    if name not in names():
+    document = DOCUMENTS / f"{name}.yaml"
+    if not NAME.fullmatch(name) or not document.is_file():
         raise Usage(f"there is no experiment {name!r}", fix=f"one of: {', '.join(names())}")
     targets = targets_of(name)
     controls: dict[str, tuple[str, ...]] = {}
@@ -73,7 +76,7 @@ def find(name: str) -> Experiment:
         for control in target.get("controls", []):
             controls[control] = (*controls.get(control, ()), target["id"])
     ids = tuple(target["id"] for target in targets)
-    return Experiment(name, DOCUMENTS / f"{name}.yaml", ids, controls)
+    return Experiment(name, document, ids, controls)
 
 
 def targets_of(experiment: str) -> list[dict[str, Any]]:
