@@ -3,13 +3,16 @@
 import json
 import subprocess
 from contextlib import ExitStack
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from deploy import stack
-from experiments import baseline, catalogue, dispatch, environment, gate, undo
+from experiments import baseline, catalogue, dispatch, documents, environment, gate, undo
+
+LOAD = cache(documents.load)  # of each gate the same
 
 
 def _raise(error: Exception) -> None:
@@ -22,6 +25,7 @@ def run(tmp_path: Any, monkeypatch: Any) -> Any:
     begun: list[Any] = []
     kept = ExitStack()
     monkeypatch.setattr(stack, "up", lambda **_: SimpleNamespace(name="c"))
+    monkeypatch.setattr(documents, "load", LOAD)
     monkeypatch.setattr(undo, "heal", lambda *_, **__: [])
     monkeypatch.setattr(environment, "write", lambda *_: None)
     monkeypatch.setattr(baseline, "kept", lambda *_: kept)

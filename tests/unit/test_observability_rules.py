@@ -5,6 +5,8 @@ promtool itself runs in the image that carries it: tests/alerts/test_rules.py.
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,15 +27,16 @@ DOCUMENT = {
 }
 
 
-def load(file: str) -> Any:
-    return yaml.safe_load((FOLDER / file).read_text())
+@cache
+def load(file: Path) -> Any:
+    return yaml.safe_load(file.read_text())
 
 
 def alerts() -> dict[str, dict[str, Any]]:
     return {
         rule["alert"]: rule
         for file in sorted(FOLDER.glob("rules/*.yaml"))
-        for group in yaml.safe_load(file.read_text())["groups"]
+        for group in load(file)["groups"]
         for rule in group["rules"]
         if "alert" in rule
     }
@@ -52,7 +55,7 @@ def test_an_alert_says_what_is_wrong_and_what_to_do(name: str) -> None:
 def test_promtool_expects_each_alert_to_fire_and_to_be_silent(name: str) -> None:
     fires, silent = set(), set()
     for file in FOLDER.glob("rules/tests/*.yaml"):
-        for case in yaml.safe_load(file.read_text())["tests"]:
+        for case in load(file)["tests"]:
             told = {name for name in DOCUMENT if f'alertname="{name}"' in str(case)}
             fires |= told
             silent |= told if any(not check["exp_samples"] for check in case["promql_expr_test"]) else set()
@@ -61,13 +64,13 @@ def test_promtool_expects_each_alert_to_fire_and_to_be_silent(name: str) -> None
 
 
 def test_every_file_of_rules_and_tests_reaches_the_pod() -> None:
-    listed = {file for made in load("kustomization.yaml")["configMapGenerator"] for file in made["files"]}
+    listed = {file for made in load(FOLDER / "kustomization.yaml")["configMapGenerator"] for file in made["files"]}
     there = {str(file.relative_to(FOLDER)) for file in FOLDER.glob("rules/**/*.yaml")}
     assert there <= listed
 
 
 def test_alertmanager_sends_critical_alerts_to_all_three_and_warnings_to_slack_and_says_when_they_are_over() -> None:
-    settings = load("alertmanager.yml")
+    settings = load(FOLDER / "alertmanager.yml")
     (critical,) = settings["route"]["routes"]
     assert critical == {"receiver": "critical", "matchers": ["severity = critical"]}
     receivers = {receiver.pop("name"): receiver for receiver in settings["receivers"]}
@@ -82,7 +85,7 @@ def test_prometheus_may_reach_every_port_that_it_scrapes_by_number() -> None:
     allowed = {str(port["port"]) for rule in policy["spec"]["egress"] for port in rule["ports"]}
     chosen = [
         str(relabel["regex"]).rpartition(";")[2].strip("()").split("|")
-        for job in load("prometheus.yml")["scrape_configs"]
+        for job in load(FOLDER / "prometheus.yml")["scrape_configs"]
         for relabel in job.get("relabel_configs", [])
         if "__meta_kubernetes_pod_container_port_number" in relabel.get("source_labels", [])
     ]

@@ -129,7 +129,8 @@ def _slowest(blocks: list[NDArray[float]], drawn: NDArray[int]) -> NDArray[float
 
     times = np.concatenate(blocks)
     order = np.argsort(times)[::-1]
-    weights = drawn[:, np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])[order]]
+    block_of = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
+    weights = np.take(drawn, block_of[order], axis=1)
     slower = np.cumsum(weights, axis=1)  # how many are at least as slow as each, from the slowest on
     number = slower[:, -1]
     rank = number - np.ceil(number * SHARE / 100)  # so many are slower than the percentile
