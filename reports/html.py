@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _MODES = ("plaintext", "tls1.2", "tls1.3-no-cert", "mesh")
 _BROKEN = {"failed", "survived"}
 _PORTS_MAX, _ITEMS_MAX = 400, 8
+_OPEN_MAX = 6  # a whole gate has a hundred cases: nobody scrolls through all their pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ class CaseView:
     timeline: Timeline | None
     zones: tuple[str, ...]
     ports: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+    @property
+    def wrong(self) -> bool:
+        """Something in it is worth looking at."""
+        return bool(self.figures.defects) or any(kind != "passed" for _, kind in self.chips)
 
 
 def html_report(results: Results, records: Sequence[CaseRecord]) -> str:
@@ -65,6 +71,7 @@ def html_report(results: Results, records: Sequence[CaseRecord]) -> str:
         earlier_min=EARLIER_MIN,
         slowest=sorted(results.cases, key=lambda case: -(case.overhead_s or 0)),
         modes=_MODES,
+        open_max=_OPEN_MAX,
     )
 
 

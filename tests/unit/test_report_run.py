@@ -136,6 +136,24 @@ def test_an_expected_case_that_never_ran_is_inconclusive(run: Path) -> None:
     assert results.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("more", "is_open"), [(0, {"mesh.ejection": True, "mesh.mtls": True}), (9, {"mesh.ejection": True})]
+)
+def test_the_page_of_a_whole_run_opens_what_is_wrong_and_that_of_a_short_one_all(
+    run: Path, more: int, is_open: Any
+) -> None:
+    for case in (
+        ejection_case(journal=None),
+        mtls_case(),
+        *(control(f"c{number}", plaintext="accepted") for number in range(more)),
+    ):
+        case.write(run)
+    report(run, load_targets())
+    cases = re.findall(r'<details class="case"( open)?>\s*<summary><h3>([^<]+)</h3>', (run / "report.html").read_text())
+    assert len(cases) == 2 + more
+    assert {name: bool(opened) for opened, name in cases if opened} == is_open
+
+
 def test_a_run_that_judged_nothing_is_not_green(run: Path) -> None:
     case = pdb_case()
     case.experiment, case.targets = "nobody/promises", []
