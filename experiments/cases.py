@@ -50,8 +50,7 @@ def radius(experiment: Experiment, control: str | None) -> Radius:
     declared = documents.load(experiment.path, experiment.name).configuration.blast_radius
     if not control:
         return declared
-    weakening = weaken.load(experiment.control_file(control))
-    return declared.weakened(weakening.disturbs, weakening.settles)
+    return declared.weakened(weaken.load(experiment.control_file(control)).disturbs)
 
 
 def took_s(name: str, runs: Path = RUNS) -> float | None:

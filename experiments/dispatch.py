@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -92,17 +91,16 @@ def run(jobs: Sequence[Job], at_once: int, progress: Progress, lives: Callable[[
 
 @dataclass
 class _Work:
-    """What waits, runs and is over; times are those of the monotonic clock."""
+    """What waits, runs and is over."""
 
     jobs: dict[Task, Job]
     waiting: list[Task]
     running: dict[Task, subprocess.Popen[bytes]] = field(default_factory=dict)
-    ended: list[schedule.Ended] = field(default_factory=list)
     codes: dict[str, int] = field(default_factory=dict)
 
     def begin_what_may(self, at_once: int) -> None:
         """Starts what may run beside what runs."""
-        while task := schedule.startable(self.waiting, list(self.running), self.ended, time.monotonic(), at_once):
+        while task := schedule.startable(self.waiting, list(self.running), at_once):
             self.waiting.remove(task)
             self.running[task] = self.jobs[task].begin()
 
@@ -114,7 +112,6 @@ class _Work:
                 progress.say(task.name, self.jobs[task].doing() if code is None else "outlived its runner")
                 continue
             del self.running[task]
-            self.ended.append((task, time.monotonic()))
             self.codes[task.name] = code
             progress.say(task.name, "is over" if code == 0 else _badly(code, self.jobs[task].log), done=True)
 

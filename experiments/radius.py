@@ -7,17 +7,15 @@ configuration:
   blast_radius:
     disturbs: [shop/app, mesh/ejections]
     needs: [shop/answers, alerting]
-    lingers_s: {mesh/ejections: 300}      # disturbed for that long after the case is over
 ```
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 
 class Thing(StrEnum):
@@ -46,25 +44,18 @@ class Radius(BaseModel):
     Attributes:
         disturbs: is not what it should be while the case runs.
         needs: must be what it should be while the case runs.
-        lingers_s: seconds after the end of the case during which something is still disturbed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     disturbs: frozenset[Thing]
     needs: frozenset[Thing]
-    lingers_s: Mapping[Thing, Annotated[float, Field(gt=0, le=600)]] = Field(default_factory=dict)
 
-    def weakened(self, disturbs: Iterable[Thing], settles: Iterable[Thing]) -> Radius:
-        """Returns the radius with more that is disturbed, and with something that does not linger."""
-        lingers_s = {thing: lasts_s for thing, lasts_s in self.lingers_s.items() if thing not in settles}
-        return self.model_copy(update={"disturbs": self.disturbs.union(disturbs), "lingers_s": lingers_s})
+    def weakened(self, disturbs: Iterable[Thing]) -> Radius:
+        """Returns the radius with more that is disturbed."""
+        return self.model_copy(update={"disturbs": self.disturbs.union(disturbs)})
 
     def conflicts(self, other: Radius) -> bool:
         """Says whether the two must not run at the same time; as true of the one as of the other."""
         if Thing.EVERYTHING in self.disturbs | other.disturbs:
             return True
         return bool(self.disturbs & (other.disturbs | other.needs) or other.disturbs & self.needs)
-
-    def echo_s(self, other: Radius) -> float:
-        """Returns how long after the end of this one the other has to wait, seconds."""
-        return max((float(lasts_s) for thing, lasts_s in self.lingers_s.items() if thing in other.needs), default=0.0)

@@ -45,10 +45,6 @@ class Slot:
     end_s: float
 
 
-type Ended = tuple[Task, float]
-"""A task that is over, and when it ended, in seconds."""
-
-
 def order(tasks: Iterable[Task], at_once: int, tries: int = TRIES) -> list[Task]:
     """Returns tasks in the order in which they are to be tried; the same tasks give the same order.
 
@@ -68,43 +64,30 @@ def order(tasks: Iterable[Task], at_once: int, tries: int = TRIES) -> list[Task]
     return best
 
 
-def startable(
-    waiting: Sequence[Task], running: Sequence[Task], ended: Iterable[Ended], now: float, at_once: int
-) -> Task | None:
+def startable(waiting: Sequence[Task], running: Sequence[Task], at_once: int) -> Task | None:
     """Returns the first waiting task that may begin now, None if none may.
 
     Args:
         waiting: in the order in which they are tried.
         running: what runs now.
-        ended: those that are over.
-        now: on the clock of `ended`, seconds.
         at_once: how many may run at the same time.
     """
     if len(running) >= at_once:
         return None
-    for task in waiting:
-        alone = not any(_conflict(task, other) for other in running)
-        if alone and now >= _echoes_end(task, ended):
-            return task
-    return None
+    return next((task for task in waiting if not any(_conflict(task, other) for other in running)), None)
 
 
 def plan(tasks: Sequence[Task], at_once: int) -> list[Slot]:
     """Returns when each task would run, tried in this order, if each took as long as is expected."""
     waiting, running, slots = list(tasks), list[Slot](), list[Slot]()
-    ended: list[Ended] = []
     now = 0.0
     while waiting or running:
-        while task := startable(waiting, [slot.task for slot in running], ended, now, at_once):
+        while task := startable(waiting, [slot.task for slot in running], at_once):
             waiting.remove(task)
             running.append(Slot(task, now, now + task.expected_s))
             slots.append(running[-1])
-        echoes = (_echoes_end(task, ended) for task in waiting)
-        now = min([slot.end_s for slot in running] + [moment for moment in echoes if moment > now])
-        for slot in [slot for slot in running if slot.end_s <= now]:
-            running.remove(slot)
-            if slot.task.radius.lingers_s:  # the others keep nobody waiting any more, and hundreds of plans are made
-                ended.append((slot.task, slot.end_s))
+        now = min(slot.end_s for slot in running)
+        running = [slot for slot in running if slot.end_s > now]
     return slots
 
 
@@ -113,17 +96,7 @@ def makespan_s(slots: Iterable[Slot]) -> float:
     return max((slot.end_s for slot in slots), default=0.0)
 
 
-def _echoes_end(task: Task, ended: Iterable[Ended]) -> float:
-    """Returns from when on nothing that is over still disturbs what a task needs."""
-    return max((at + _echo_s(other, task) for other, at in ended), default=0.0)
-
-
 @cache
 def _conflict(one: Task, other: Task) -> bool:
     both_call = one.calls_hz > 0 and other.calls_hz > 0
     return one.radius.conflicts(other.radius) or (both_call and one.calls_hz + other.calls_hz > CALLS_HZ_MAX)
-
-
-@cache
-def _echo_s(over: Task, task: Task) -> float:
-    return over.radius.echo_s(task.radius)

@@ -5,7 +5,6 @@ A control is a file of data, tests/controls/<experiment>~<name>.yaml:
 ```yaml
 why: one sentence, what is taken away and what must then be seen
 disturbs: [alerting]        # besides what the document says; see experiments/radius.py
-settles: [mesh/ejections]   # what does not linger, because putting the protection back ends it
 changes:
   - {apiVersion: apps/v1, kind: Deployment, namespace: shop, name: app, patch: {spec: {minReadySeconds: null}}}
   - {apiVersion: policy/v1, kind: PodDisruptionBudget, namespace: shop, name: app, delete: true}
@@ -97,7 +96,6 @@ class Weakening(Strict):
 
     why: str
     disturbs: list[Thing]
-    settles: list[Thing] = Field(default_factory=list)
     in_turn: bool = False
     changes: list[Change] = Field(min_length=1)
     proxies: list[Proxies] = Field(default_factory=list)

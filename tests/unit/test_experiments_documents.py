@@ -136,10 +136,9 @@ def test_a_control_from_elsewhere_is_refused(tmp_path: Any, good: Any) -> None:
         ({"disturbs": ["shop/ap"], "needs": []}, "configuration.blast_radius.disturbs"),
         ({"disturbs": [], "needs": ["the moon"]}, "configuration.blast_radius.needs"),
         ({"disturbs": []}, "configuration.blast_radius.needs"),
-        ({"disturbs": [], "needs": [], "lingers_s": {"shop/app": 0}}, "configuration.blast_radius.lingers_s"),
         ({"disturbs": [], "needs": [], "alone": True}, "configuration.blast_radius.alone"),
     ],
-    ids=["none", "misspelt", "unknown", "half", "no time", "more"],
+    ids=["none", "misspelt", "unknown", "half", "more"],
 )
 def test_a_document_without_a_blast_radius_that_is_understood_is_refused(
     tmp_path: Any, good: Any, radius: Any, reason: Any

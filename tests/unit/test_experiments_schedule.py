@@ -12,8 +12,8 @@ from experiments.radius import Radius, Thing
 from experiments.schedule import CALLS_HZ_MAX, Slot, Task, makespan_s, order, plan, startable
 
 
-def radius(disturbs: Any = (), needs: Any = (), **lingers_s: Any) -> Radius:
-    return Radius(disturbs=frozenset(disturbs), needs=frozenset(needs), lingers_s=lingers_s.get("lingers_s", {}))
+def radius(disturbs: Any = (), needs: Any = ()) -> Radius:
+    return Radius(disturbs=frozenset(disturbs), needs=frozenset(needs))
 
 
 def overlap(one: Slot, other: Slot) -> bool:
@@ -37,21 +37,12 @@ def test_who_may_share_time(one: Any, other: Any, together: Any) -> None:
     assert other.conflicts(one) is not together
 
 
-def test_what_lingers_is_waited_for_by_those_who_need_it_and_by_nobody_else() -> None:
-    first = Task("first", radius([Thing.EJECTIONS], lingers_s={Thing.EJECTIONS: 300}), 10)
-    ejects, needs = Task("ejects too", radius([Thing.EJECTIONS]), 5), Task("needs", radius(needs=[Thing.EJECTIONS]), 4)
-    ended = [(first, 100.0)]
-    assert startable([needs], [], ended, 399.0, 2) is None
-    assert startable([needs], [], ended, 400.0, 2) is needs
-    assert startable([needs, ejects], [], ended, 101.0, 2) is ejects
-
-
 @pytest.mark.parametrize(("other_hz", "together"), [(0, True), (4, True), (4.1, False)])
 def test_callers_share_time_as_far_as_the_machine_can_answer_them(other_hz: float, together: bool) -> None:  # noqa: FBT001
     busy = Task("busy", radius(), 10, calls_hz=CALLS_HZ_MAX - 4)
     other = Task("other", radius(), 10, calls_hz=other_hz)
-    assert (startable([other], [busy], [], 0, 2) is other) is together
-    assert startable([Task("too much for any other", radius(), 1, calls_hz=CALLS_HZ_MAX + 1)], [], [], 0, 2)
+    assert (startable([other], [busy], 2) is other) is together
+    assert startable([Task("too much for any other", radius(), 1, calls_hz=CALLS_HZ_MAX + 1)], [], 2)
 
 
 def test_a_case_is_known_by_all_that_its_callers_and_users_send() -> None:
@@ -60,8 +51,7 @@ def test_a_case_is_known_by_all_that_its_callers_and_users_send() -> None:
 
 
 things = st.frozensets(st.sampled_from(list(Thing)), max_size=3)
-lingers = st.dictionaries(st.sampled_from(list(Thing)), st.floats(1, 600), max_size=2)
-radii = st.builds(Radius, disturbs=things, needs=things, lingers_s=lingers)
+radii = st.builds(Radius, disturbs=things, needs=things)
 tasks = st.lists(st.tuples(radii, st.floats(0, 500)), max_size=8).map(
     lambda found: [Task(f"task {number}", each, expected_s) for number, (each, expected_s) in enumerate(found)]
 )
@@ -76,9 +66,6 @@ def test_a_plan_has_everybody_once_and_nobody_beside_whom_they_disturb(found: An
     for one, other in combinations(slots, 2):
         if overlap(one, other):
             assert not one.task.radius.conflicts(other.task.radius)
-        early, late = sorted((one, other), key=lambda slot: slot.begin_s)
-        if early.end_s <= late.begin_s:
-            assert late.begin_s >= early.end_s + early.task.radius.echo_s(late.task.radius) - 1e-6
     for slot in slots:
         assert sum(other.begin_s <= slot.begin_s < other.end_s for other in slots) <= at_once
 
@@ -86,11 +73,8 @@ def test_a_plan_has_everybody_once_and_nobody_beside_whom_they_disturb(found: An
 @settings(max_examples=40, deadline=None)
 @given(tasks, st.integers(1, 4))
 def test_a_plan_is_never_longer_than_one_after_the_other(found: Any, at_once: Any) -> None:
-    waits = sum(max(task.radius.lingers_s.values(), default=0) for task in found)
-    assert (
-        makespan_s(plan(order(found, at_once, tries=9), at_once))
-        <= sum(task.expected_s for task in found) + waits + 1e-6
-    )
+    whole_s = makespan_s(plan(order(found, at_once, tries=9), at_once))
+    assert whole_s <= sum(task.expected_s for task in found) + 1e-6
 
 
 @settings(max_examples=30, deadline=None)
@@ -121,9 +105,6 @@ def test_what_a_control_takes_away_is_part_of_its_radius() -> None:
     by_name = {case.name: case.radius for case in cases.everything()}
     assert Thing.ALERTING not in by_name["alerts.pod_availability"].disturbs
     assert Thing.ALERTING in by_name["alerts.pod_availability~no-kube-state-metrics"].disturbs
-    lingering = radius([Thing.EJECTIONS], lingers_s={Thing.EJECTIONS: 300})
-    assert lingering.weakened([], []).lingers_s == {Thing.EJECTIONS: 300}
-    assert not lingering.weakened([], [Thing.EJECTIONS]).lingers_s
 
 
 def test_a_case_is_expected_to_take_what_it_took_last(tmp_path: Any) -> None:
