@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -72,7 +72,7 @@ def added_p99_ms(record: CaseRecord, target: Target[LatencyParameters]) -> Measu
     )
 
 
-type Block = tuple[NDArray[float], NDArray[float]]  # type: ignore[type-var]
+type Block = tuple[NDArray[Any], NDArray[Any]]
 
 
 def _windows(record: CaseRecord, parameters: LatencyParameters) -> Iterator[list[Block]]:
@@ -100,7 +100,7 @@ def _windows(record: CaseRecord, parameters: LatencyParameters) -> Iterator[list
         yield list(zip(*cut, strict=True))
 
 
-def _added(meshed: list[NDArray[float]], bare: list[NDArray[float]]) -> float:  # type: ignore[type-var]
+def _added(meshed: list[NDArray[Any]], bare: list[NDArray[Any]]) -> float:
     import numpy as np
 
     one, other = (float(_slowest(times, np.ones((1, len(times)), dtype=np.int32))[0]) for times in (meshed, bare))
@@ -118,7 +118,7 @@ def _interval(blocks: list[Block], added: float, confidence: float) -> Interval:
     return Interval(min(lo, added), max(hi, added), at=added)
 
 
-def _slowest(blocks: list[NDArray[float]], drawn: NDArray[int]) -> NDArray[float]:  # type: ignore[type-var]
+def _slowest(blocks: list[NDArray[Any]], drawn: NDArray[Any]) -> NDArray[Any]:
     """The percentile, by nearest rank, of each draw.
 
     Args:
