@@ -20,12 +20,10 @@ CONTAINER = "postgres"
 # Patroni's memory: who leads, the settings, which standby has every write. With it the cluster counts as born, and
 # members without data wait for ever for the one who has it.
 MEMORY = ("", "-config", "-sync", "-failover")
-# The files go under the running processes, as when the disk is gone; then everything is killed at once: nothing is
-# flushed, nothing more is archived. In the background, because the container, and our shell in it, ends with them.
-WIPE = (
-    "rm -rf /data/pgdata; rm -rf /data/pgdata; test ! -e /data/pgdata || exit 1; "
-    "(sleep 0.1; kill -9 -1) >/dev/null 2>&1 &"
-)
+# Everything stops where it is, or it would write files while they are removed; the files go, as when the disk is gone;
+# then everything is killed at once: nothing is flushed, nothing more is archived. In the background, because the
+# container, and our shell in it, ends with them.
+WIPE = "kill -STOP -1; rm -rf /data/pgdata || { kill -CONT -1; exit 1; }; (sleep 0.1; kill -9 -1) >/dev/null 2>&1 &"
 KILL_S = 1  # not 0: the API would forget a pod whose Patroni still writes its memory anew
 
 
