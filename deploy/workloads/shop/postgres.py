@@ -93,7 +93,13 @@ class PostgresLedger:
         except asyncpg.ReadOnlySQLTransactionError as error:
             await self._pool.expire_connections()
             raise Unavailable("this PostgreSQL is no longer the primary") from error
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (
+            OSError,
+            TimeoutError,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,  # an answer that came in pieces, when the server died in the middle of it
+        ) as error:
             LOG.warning("PostgreSQL: %s: %s", type(error).__name__, error)
             raise Unavailable(f"PostgreSQL does not answer ({type(error).__name__})") from error
 
