@@ -8,14 +8,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.paths import ROOT
 from deploy.progress import Progress
 from deploy.shell import tail
-from experiments import runner, schedule
+from experiments import runner, running, schedule
 from experiments.schedule import Task
 
 LOOK_S = 0.5
@@ -30,11 +30,14 @@ class Job:
     Attributes:
         arguments: of our Python.
         folder: of the case, whose Chaos Toolkit tells what it is doing; its output goes beside it, to <folder>.log.
+        counted_on: the cluster among whose running cases it is counted, for a job that is no case by itself: what it
+            makes and takes away is then no difference that a case beside it finds.
     """
 
     task: Task
     arguments: Sequence[str]
     folder: Path
+    counted_on: str = ""
 
     @property
     def log(self) -> Path:
@@ -43,7 +46,10 @@ class Job:
 
     def begin(self) -> subprocess.Popen[bytes]:
         """Starts it, in a session of its own: Ctrl-C reaches it once, from us."""
-        with self.log.open("wb") as log:
+        with ExitStack() as stack:
+            log, held = stack.enter_context(self.log.open("wb")), list[int]()
+            if self.counted_on:  # until the last process that inherits what is held has ended
+                held.append(stack.enter_context(running.begun(self.counted_on, self.task.name, self.task.radius)))
             return subprocess.Popen(
                 [sys.executable, *self.arguments],
                 cwd=ROOT,
@@ -51,6 +57,7 @@ class Job:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=held,
             )
 
     def doing(self) -> str:

@@ -53,7 +53,10 @@ def run(folder: Path, image_source: str, at_once: int) -> int:
     cluster = stack.up(source=image_source)
     undo.heal(cluster.name, abandoned=True)
     environment.write(folder, cluster)
-    jobs = [Job(task, _pytest(f"not judged and {which}", "-q"), folder / task.name) for which, task in TESTS.items()]
+    jobs = [
+        Job(task, _pytest(f"not judged and {which}", "-q"), folder / task.name, counted_on=cluster.name)
+        for which, task in TESTS.items()
+    ]
     for case in found:
         arguments = ["-m", "experiments", "run", case.experiment.name, "--run-dir", str(folder), "--no-judge"]
         control = ["--control", case.control] if case.control else []

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from deploy import paths
 from deploy.paths import ROOT
 from deploy.progress import Progress
 from deploy.waiting import eventually
-from experiments import dispatch
+from experiments import dispatch, running
 from experiments.dispatch import Job
 from experiments.radius import Radius, Thing
 from experiments.schedule import Task
@@ -34,7 +35,7 @@ DISPATCH = """
 import pathlib, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what pytest runs in may ignore it, and we inherit that
 from deploy.progress import Progress
-from experiments import dispatch
+from experiments import dispatch, running
 from experiments.dispatch import Job
 from experiments.radius import Radius
 from experiments.schedule import Task
@@ -86,6 +87,20 @@ def test_one_that_outlived_its_runner_is_waited_for(tmp_path: Any) -> None:
     run([job(tmp_path, "a", [Thing.APP]), job(tmp_path, "b", [Thing.APP])], lives)
     assert times(tmp_path, "b")[0] - begin >= 3
     assert set(seen) == {"a", "b"}
+
+
+def test_a_job_that_is_no_case_is_counted_among_them_while_it_runs(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "state", lambda _: tmp_path / "state")
+    waits = "import pathlib, sys, time\nwhile not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.05)"
+    task = Task("tests", Radius(disturbs=frozenset(), needs=frozenset()), 1)
+    process = Job(task, ["-c", waits, str(tmp_path / "go")], tmp_path / "tests", counted_on="c").begin()
+    assert [case.name for case in running.cases("c")] == ["tests"]
+    assert running.this() == ""
+    (tmp_path / "go").touch()
+    process.wait(60)
+    assert running.cases("c") == []
 
 
 def test_what_a_case_is_at_is_read_from_its_own_log(tmp_path: Any) -> None:

@@ -8,6 +8,7 @@ into such a pod can read, or spoil, what is stored.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -93,7 +94,8 @@ def test_opensearch_lets_in_the_right_password_only(storage_client: Hands) -> No
     ("password", "variable", "refusal"),
     [
         ("s3-backup", "PGBACKREST_REPO1_S3_KEY_SECRET", "403"),
-        ("backup-encryption", "PGBACKREST_REPO1_CIPHER_PASS", "CryptoError"),
+        # Once in 256 times the wrong one makes something that ends as if it were right, and is no information all the same.
+        ("backup-encryption", "PGBACKREST_REPO1_CIPHER_PASS", "CryptoError|FormatError"),
     ],
     ids=["key", "passphrase"],
 )
@@ -103,5 +105,5 @@ def test_pgbackrest_reads_its_repository_with_the_right_key_and_passphrase_only(
     asker = Hands(kind_cluster, "data", "postgres-0", "postgres")
     right, wrong, none = told(asker, password, PGBACKREST, variable)
     assert "status: ok" in right
-    assert refusal in wrong
+    assert re.search(refusal, wrong)
     assert "status: ok" not in wrong + none

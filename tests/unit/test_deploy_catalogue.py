@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import yaml
 
 from deploy import paths
 from deploy.errors import Problem, Usage
@@ -111,6 +112,14 @@ def test_what_the_node_itself_asks_for_is_baked_under_that_name() -> None:
     asked = (paths.DEPLOY / "kind" / "cni" / "manifest.yaml").read_text()
     tags = {image.node_tag for image in REAL.image.values()}
     assert {first for first, _ in USED.findall(asked)} <= tags
+
+
+def test_the_pod_network_knows_the_clusters_service_addresses() -> None:
+    cluster = yaml.safe_load((paths.DEPLOY / "kind" / "three-zones.yaml").read_text())
+    network = list(yaml.safe_load_all((paths.DEPLOY / "kind" / "cni" / "manifest.yaml").read_text()))[-1]
+    (container,) = network["spec"]["template"]["spec"]["containers"]
+    told = {variable["name"]: variable.get("value") for variable in container["env"]}
+    assert told["SERVICE_SUBNET"] == cluster["networking"]["serviceSubnet"]
 
 
 def test_an_image_is_found_by_what_runs_on_a_cluster() -> None:

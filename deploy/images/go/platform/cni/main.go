@@ -7,7 +7,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"os/signal"
 	"syscall"
@@ -28,15 +30,19 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if err := run(ctx, os.Getenv("NODE_NAME")); err != nil {
+	if err := run(ctx, os.Getenv("NODE_NAME"), os.Getenv("SERVICE_SUBNET")); err != nil {
 		slog.Error("the pod network stops", "error", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, nodeName string) error {
+func run(ctx context.Context, nodeName, serviceSubnet string) error {
 	if nodeName == "" {
 		return errors.New("NODE_NAME is not set: take it from spec.nodeName")
+	}
+	services, err := netip.ParsePrefix(serviceSubnet)
+	if err != nil {
+		return fmt.Errorf("SERVICE_SUBNET must be the cluster's serviceSubnet: %w", err)
 	}
 	config, err := rest.InClusterConfig()
 	if err != nil {
@@ -59,7 +65,7 @@ func run(ctx context.Context, nodeName string) error {
 	if err := netlink.RouteSubscribe(routeChanges, ctx.Done()); err != nil {
 		return err
 	}
-	return keep(ctx, &node{name: nodeName}, watched, changed, routeChanges)
+	return keep(ctx, &node{name: nodeName, services: services}, watched, changed, routeChanges)
 }
 
 // keep brings the node in line after every change, until the context ends.

@@ -26,8 +26,9 @@ const (
 
 // node is this node's side of the pod network.
 type node struct {
-	name    string
-	applied string // the ruleset last given to the kernel
+	name     string
+	services netip.Prefix // the network of the Services' addresses
+	applied  string       // the ruleset last given to the kernel
 }
 
 // sync brings the node in line. The CNI configuration is last: while it is missing the kubelet starts no pod, so a pod
@@ -37,7 +38,7 @@ func (n *node) sync(ctx context.Context, s *snapshot) error {
 	if err != nil {
 		return err
 	}
-	if rules := s.ruleset(own); rules != n.applied {
+	if rules := s.ruleset(own, n.services); rules != n.applied {
 		if err := applyRuleset(ctx, rules); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -141,7 +143,7 @@ func seenAs(t *testing.T, namespace, address string) string {
 
 func apply(t *testing.T, s *snapshot) {
 	t.Helper()
-	rules := s.ruleset(netip.MustParsePrefix("10.99.0.0/24"))
+	rules := s.ruleset(netip.MustParsePrefix("10.99.0.0/24"), netip.MustParsePrefix("10.96.0.0/16"))
 	if err := applyRuleset(context.Background(), rules, "ip", "netns", "exec", nodeNS); err != nil {
 		t.Fatalf("%v\n%s", err, rules)
 	}
@@ -275,6 +277,20 @@ func TestServices(t *testing.T) {
 		if got := strings.Join(open, " "); got != test.open {
 			t.Errorf("with ingress %s the Service is open to %q, want %q", test.peers, got, test.open)
 		}
+	}
+}
+
+// TestServicesThatNobodyTranslates: somebody outside answers on every address, as the proxy of a network may.
+func TestServicesThatNobodyTranslates(t *testing.T) {
+	buildNode(t)
+	sh(t, "ip -n "+nodeNS+" route add 10.96.0.0/16 via "+outsideIP+"; ip -n "+outsideNS+" addr add 10.96.0.9/32 dev lo")
+	serve(t, outsideNS, "10.96.0.9:80")
+	if seenAs(t, "cnitest-web", "10.96.0.9:80") == "" {
+		t.Fatal("without rules nobody answers outside: the test shows nothing")
+	}
+	apply(t, world(t))
+	if _, err := dial(t, "cnitest-web", "10.96.0.9:80"); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("what was meant for a Service was not refused: %v", err)
 	}
 }
 

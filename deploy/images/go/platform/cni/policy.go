@@ -17,7 +17,10 @@ import (
 // are forwarded to and from the node's own pods: there a Service address is already the pod's, nothing is masqueraded
 // yet, and what the node itself sends (the kubelet's probes) does not pass, as the API asks. An isolated pod has a chain
 // per direction that ends in a drop; "return" in it allows, and goes on to the other end's chain.
-func (s *snapshot) ruleset(own netip.Prefix) string {
+//
+// What still has a Service's address there met no rule of kube-proxy, which writes them a moment after the Service is
+// made. It would leave the node for whoever answers outside, and a connection that is kept alive would stay there.
+func (s *snapshot) ruleset(own, services netip.Prefix) string {
 	var chains, self, egress, ingress []string
 	s.live = s.livePods()
 	for ip, pod := range s.live {
@@ -42,6 +45,7 @@ func (s *snapshot) ruleset(own netip.Prefix) string {
 	slices.Sort(chains)
 	forward := []string{
 		"type filter hook forward priority filter; policy accept",
+		"ip daddr " + services.String() + " reject",
 		"ct state established,related accept",
 	}
 	if len(self) > 0 { // a pod cannot be kept from itself, also not through a Service
