@@ -94,7 +94,7 @@ def test_opensearch_lets_in_the_right_password_only(storage_client: Hands) -> No
     ("password", "variable", "refusal"),
     [
         ("s3-backup", "PGBACKREST_REPO1_S3_KEY_SECRET", "403"),
-        # Once in 256 times the wrong one makes something that ends as if it were right, and is no information all the same.
+        # Once in 256 times what a wrong one makes ends as if it were right, and is no information all the same.
         ("backup-encryption", "PGBACKREST_REPO1_CIPHER_PASS", "CryptoError|FormatError"),
     ],
     ids=["key", "passphrase"],
