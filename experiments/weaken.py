@@ -29,14 +29,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from deploy.errors import Problem
-from deploy.waiting import eventually
+from deploy.waiting import NotSo, eventually
 from experiments import guard, plain_yaml, pods, undo
 from experiments.ledger import Ledger
 from experiments.patches import differing, essence, inside
@@ -234,17 +233,38 @@ def _rolled_out(cluster: Cluster, changed: list[Changed]) -> None:
 
 
 def _reached(cluster: Cluster, proxies: Proxies) -> None:
-    """Waits until the proxies' own configuration shows the change: istiod's push takes its time."""
+    """Waits until the configuration of every proxy that runs shows the change: istiod's push takes its time.
+
+    Who they are is asked each time: a pod that is replaced meanwhile is none of them any more.
+
+    Raises:
+        Problem: one does not have it in time, or there is none.
+    """
     namespace, selector = proxies.pods.split("/", 1)
     argv = ["pilot-agent", "request", "GET", proxies.config]
-    for pod in pods.find(cluster, namespace, selector):
+    reached: set[str] = set()
+
+    def missing() -> set[str]:
+        there = {pod.name for pod in pods.find(cluster, namespace, selector) if pod.running}
+        for name in there - reached:
+            if shows(cluster.exec(namespace, name, argv, container=pods.PROXY), proxies):
+                reached.add(name)
+        return there - reached
+
+    try:
         eventually(
-            partial(cluster.exec, namespace, pod.name, argv, container=pods.PROXY),
-            lambda text: shows(text, proxies),
+            missing,
+            lambda left: reached and not left,
             within_s=PROXY_S,
             every_s=1,
-            what=f"the proxy of {namespace}/{pod.name} to get the change",
+            what=f"the proxies of {proxies.pods} to get the change",
         )
+    except NotSo as late:
+        raise Problem(
+            f"the negative control did not reach the proxies of {proxies.pods}",
+            why=str(late),
+            fix="is istiod ready, and does the control's file say what they get? then run it again",
+        ) from None
 
 
 def shows(text: str, proxies: Proxies) -> bool:
