@@ -1,4 +1,4 @@
-"""A negative control begins when every proxy that runs has the change; one that is replaced is none of them any more."""
+"""A negative control begins when every proxy that runs has the change; who is replaced is none of them any more."""
 
 from __future__ import annotations
 
