@@ -5,6 +5,7 @@ traffic:
   rate_hz: 20
   timeout_s: 3
   duration_s: 600          # a bound; they are stopped when the experiment is over
+  starts_after_s: 40       # so long nobody calls yet: what earlier cases left under way is over by then
   callers:
     gateway: /
     us-east-1a: "http://app.shop.svc.cluster.local:8080/"
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -29,6 +31,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from deploy.errors import Problem
+from deploy.waiting import pause
 from experiments import pods, undo
 from experiments.ledger import Entry, Ledger
 from experiments.record import Recorder
@@ -91,6 +94,7 @@ class Plan(BaseModel):
     rate_hz: float = Field(gt=0, le=200)
     timeout_s: float = Field(default=3, gt=0, le=60)
     duration_s: float = Field(gt=0, le=1800)
+    starts_after_s: float = Field(default=0, ge=0, le=120)
     callers: dict[Label, Call] = Field(min_length=1, max_length=20)  # a name is also a file's
     locust: Users | None = None
 
@@ -117,6 +121,7 @@ class Traffic:
 
     Attributes:
         run: what each of their requests says in x-experiment-run.
+        started_s: when they began to call, by the clock of the day; 0 before.
     """
 
     cluster: Cluster
@@ -124,6 +129,7 @@ class Traffic:
     plan: Plan | None
     ledger: Ledger
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    started_s: float = 0.0
     _left: Entry | None = None
     _callers: dict[str, HostCaller | PodCaller] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -134,6 +140,8 @@ class Traffic:
             inside = {name: call.zone for name, call in self.plan.callers.items() if call.zone}
             stop = {"undo": "stop-callers", "run": self.run, "zones": sorted(set(inside.values())), "callers": inside}
             undo.require_rights(self.cluster, [stop])
+            pause(self.plan.starts_after_s)
+            self.started_s = time.time()
             self._left = self.ledger.intend("callers", stop | {"case": str(self.recorder.folder)})
             with ThreadPoolExecutor(len(self.plan.callers)) as pool:
                 for caller in [pool.submit(self._start_one, name) for name in self.plan.callers]:

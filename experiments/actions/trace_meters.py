@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from typing import Any
@@ -20,7 +19,9 @@ SINCE = "sum by (svc) ({metric} - ({metric} @ {begin:.3f} or {metric} * 0))"
 
 
 def read_meters(quiet_s: float, scrape_s: float, within_s: float) -> dict[str, Any]:
-    """Records spans and traces by service since the case began, as the store and as Prometheus count them.
+    """Records spans and traces by service since the callers began, as the store and as Prometheus count them.
+
+    A counter is known by its last scrape before that: what earlier cases left on its way must be over by then.
 
     Args:
         quiet_s: the store has stopped growing when two readings so far apart are equal.
@@ -29,7 +30,7 @@ def read_meters(quiet_s: float, scrape_s: float, within_s: float) -> dict[str, A
     """
     running = session.current()
     running.traffic.wait()
-    begin_s = json.loads((running.recorder.folder / "case.json").read_text())["started"]["wall"]
+    begin_s = running.traffic.started_s
     jaeger, monitoring = Jaeger(running.cluster.url("jaeger")), Monitoring.of(running.cluster)
     traces, why = settled(lambda: jaeger.search({}, begin_s, time.time()), quiet_s, within_s, STORE_AT_REST)
     running.recorder.event("trace.meters", by="store", **counted(traces), complete=not why, why=why)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,13 +24,15 @@ def answer(**counts: float) -> list[Any]:
     return [{"metric": {"svc": name}, "value": [0, str(count)]} for name, count in counts.items()]
 
 
+TRAFFIC = SimpleNamespace(wait=lambda: None, started_s=1000.5)
+
+
 @pytest.fixture
 def events(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
     told: list[Any] = []
-    (tmp_path / "case.json").write_text(json.dumps({"started": {"wall": 1000.5}}))
     recorder = SimpleNamespace(folder=tmp_path, event=lambda kind, **fields: told.append((kind, fields)))
     cluster = SimpleNamespace(url=lambda service: f"http://{service}")
-    running = SimpleNamespace(cluster=cluster, recorder=recorder, traffic=SimpleNamespace(wait=lambda: None))
+    running = SimpleNamespace(cluster=cluster, recorder=recorder, traffic=TRAFFIC)
     monkeypatch.setattr(session, "current", lambda: running)
     monkeypatch.setattr(Jaeger, "search", lambda *_: TRACES)
     return told
