@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from deploy.errors import Problem
+from deploy.waiting import eventually
 from experiments import pods, weaken
 
 PROXIES = weaken.Proxies(pods="shop/app=app", config="config_dump", about="app.shop", lacks="outlier")
@@ -30,12 +31,9 @@ def reach(monkeypatch: pytest.MonkeyPatch, lists: list[list[Any]], answers: dict
 
     monkeypatch.setattr(pods, "find", lambda *_: lists.pop(0) if len(lists) > 1 else lists[0])
     monkeypatch.setattr(weaken, "PROXY_S", 0.2)
-    monkeypatch.setattr(weaken, "eventually", lambda *given, **named: WAIT(*given, **named | {"every_s": 0.01}))
+    monkeypatch.setattr(weaken, "eventually", lambda *given, **named: eventually(*given, **named | {"every_s": 0.01}))
     weaken._reached(SimpleNamespace(exec=ask), PROXIES)  # type: ignore[arg-type]
     return asked
-
-
-WAIT = weaken.eventually
 
 
 def test_each_is_asked_until_it_has_it_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
