@@ -47,6 +47,8 @@ def _under_the_suite(environment: Environment, runner: Runner, **_: Any) -> None
 
     if isinstance(runner, WorkerRunner):  # ends with its master, whose totals it would replace by its own
         environment.parsed_options.json_file = None  # type: ignore[union-attr]
+        # It reports every 3 s, and its master goes without waiting for the last ones.
+        environment.events.test_stop.add_listener(lambda **_: runner._send_stats())  # type: ignore[no-untyped-call]  # noqa: SLF001
     elif os.environ.get("RESILIENCE_LEASH"):
         gevent.spawn(hold)
 
