@@ -18,13 +18,20 @@ def settled[T: Sized](
         within_s: seconds to wait for two that are equal.
         what: the wish, as it should read in "waited 60 s for …".
     """
-    last: dict[str, T] = {}
-    sizes: list[tuple[int, int]] = []
+    return unchanged(read, {}, lambda last: (len(last), sum(map(len, last.values()))), quiet_s, within_s, what)
 
-    def again() -> list[tuple[int, int]]:
+
+def unchanged[T](
+    read: Callable[[], T], nothing: T, size: Callable[[T], object], quiet_s: float, within_s: float, what: str
+) -> tuple[T, str]:
+    """Does the same for anything that has a size: `nothing` is what was read while every reading fails."""
+    last = nothing
+    sizes: list[object] = []
+
+    def again() -> list[object]:
         nonlocal last
         last = read()
-        sizes.append((len(last), sum(map(len, last.values()))))
+        sizes.append(size(last))
         return sizes[-2:]
 
     try:

@@ -6,12 +6,11 @@ import time
 from collections import Counter
 from typing import Any
 
-from deploy.waiting import NotSo, eventually
 from experiments import session
 from experiments.actions.tracing import STORE_AT_REST
 from experiments.drivers.monitoring import Monitoring
 from experiments.jaeger import Jaeger, Traces
-from experiments.readings import settled
+from experiments.readings import settled, unchanged
 
 SAVED = 'jaeger_collector_{}_saved_by_svc_total{{result="ok"}}'
 # What a collector has counted since then; one that began later has counted from nothing.
@@ -49,23 +48,15 @@ def counted(traces: Traces) -> dict[str, dict[str, int]]:
 def _scraped(
     monitoring: Monitoring, begin_s: float, scrape_s: float, within_s: float
 ) -> tuple[dict[str, dict[str, int]], str]:
-    readings: list[dict[str, dict[str, int]]] = []
-
-    def again() -> list[dict[str, dict[str, int]]]:
-        readings.append({what: _since(monitoring, what, begin_s) for what in ("spans", "traces")})
-        return readings[-2:]
-
-    try:
-        eventually(
-            again,
-            lambda two: len(two) == 2 and two[0] == two[1],
-            within_s=within_s,
-            every_s=scrape_s,
-            what="two equal readings of the collectors' metrics",
-        )
-    except NotSo as missed:
-        return (readings or [{"spans": {}, "traces": {}}])[-1], str(missed)
-    return readings[-1], ""
+    nothing: dict[str, dict[str, int]] = {"spans": {}, "traces": {}}
+    return unchanged(
+        lambda: {what: _since(monitoring, what, begin_s) for what in nothing},
+        nothing,
+        lambda reading: reading,
+        scrape_s,
+        within_s,
+        "two equal readings of the collectors' metrics",
+    )
 
 
 def _since(monitoring: Monitoring, what: str, begin_s: float) -> dict[str, int]:
