@@ -27,6 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     start.add_argument("--control", help="a negative control: the same with a protection taken away")
     start.add_argument("--run-dir", type=Path, help="folder of the run; default reports/runs/<now>")
     start.add_argument("--allow-disruption", metavar="CONTEXT", help="a cluster not ours that may be broken")
+    start.add_argument("--again", default="", metavar="WHY", help="recorded once more: why; the run keeps both records")
     start.add_argument("--no-judge", action="store_true", help="record only")
     gate = commands.add_parser("gate", help="all experiments and negative controls, with the gate's exit code")
     gate.add_argument("--images", default="auto", choices=("auto", "pull", "build"), help="where images come from")
@@ -91,7 +92,8 @@ def _run(options: argparse.Namespace) -> int:
 
     if options.allow_disruption:
         os.environ[guard.ALLOW] = options.allow_disruption
-    folder = run(options.name, options.run_dir or new_run_folder(), options.control, Cluster.connect())
+    run_dir = options.run_dir or new_run_folder()
+    folder = run(options.name, run_dir, options.control, Cluster.connect(), again=options.again)
     if options.no_judge:
         return 0
     return gate.judge(folder.parent)

@@ -47,7 +47,7 @@ class Job:
     def begin(self) -> subprocess.Popen[bytes]:
         """Starts it, in a session of its own: Ctrl-C reaches it once, from us."""
         with ExitStack() as stack:
-            log, held = stack.enter_context(self.log.open("wb")), list[int]()
+            log, held = stack.enter_context(self.log.open("ab")), list[int]()
             if self.counted_on:  # until the last process that inherits what is held has ended
                 held.append(stack.enter_context(running.begun(self.counted_on, self.task.name, self.task.radius)))
             return subprocess.Popen(

@@ -1,7 +1,8 @@
 """The gate: every experiment and every negative control, judged, with one exit code.
 
 Cases are recorded first, each by a process of its own and side by side where their blast radius allows; the live tests
-that run no experiment are done meanwhile. Then pytest asks the record, and so does the judge, whose exit code it is:
+that run no experiment are done meanwhile. What a starved machine alone kept from being proven is recorded once more,
+alone; both records stay. Then pytest asks the record, and so does the judge, whose exit code it is:
 what pytest thinks only matters where the record would be silent.
 """
 
@@ -20,6 +21,7 @@ from rich.table import Table
 
 from deploy.paths import ROOT
 from experiments import baseline, cases, dispatch, environment, running, schedule, undo
+from experiments.cases import Case
 from experiments.dispatch import Job
 from experiments.radius import Radius, Thing
 from experiments.record import Recorder
@@ -27,6 +29,7 @@ from experiments.schedule import Task
 
 SELECTION = "(nightly or control)"
 NOT_PROVEN, MISSING = 2, 69
+RESULTS = "results.json"
 
 
 def _needs(things: Iterable[Thing]) -> Radius:
@@ -38,7 +41,7 @@ def _needs(things: Iterable[Thing]) -> Radius:
 TESTS = {
     "alerts": Task("tests-alerts", _needs(set(Thing) - {Thing.EVERYTHING}), 90),
     "not alerts and not last": Task(
-        "tests-others", _needs({Thing.POSTGRES, Thing.REDIS, Thing.TRACING, Thing.BACKUPS}), 240
+        "tests-others", _needs({Thing.POSTGRES, Thing.REDIS, Thing.TRACING, Thing.BACKUPS}), 700
     ),
 }
 
@@ -57,15 +60,15 @@ def run(folder: Path, image_source: str, at_once: int) -> int:
         Job(task, _pytest(f"not judged and {which}", "-q"), folder / task.name, counted_on=cluster.name)
         for which, task in TESTS.items()
     ]
-    for case in found:
-        arguments = ["-m", "experiments", "run", case.experiment.name, "--run-dir", str(folder), "--no-judge"]
-        control = ["--control", case.control] if case.control else []
-        jobs.append(Job(case.task(), [*arguments, *control], folder / case.name))
+    by_name = {case.name: case for case in found}
+    jobs += [_job(case, folder) for case in found]
     codes: dict[str, int] = {}
     as_before = True
     try:
         with shown() as progress, baseline.kept(cluster, Recorder(folder, cluster.name)):
             codes = dispatch.run(jobs, at_once, progress, lambda name: name in _running(cluster.name))
+            again = [_job(by_name[name], folder, why) for name, why in _starved(folder).items()]
+            codes |= dispatch.run(again, 1, progress, lambda name: name in _running(cluster.name))
     except KeyboardInterrupt:
         undo.heal(cluster.name, abandoned=True)
         raise
@@ -77,12 +80,29 @@ def run(folder: Path, image_source: str, at_once: int) -> int:
     judged = subprocess.run(
         [sys.executable, *_pytest("(judged or last)", "--recorded", "--run-dir", folder)], cwd=ROOT, check=False
     )
-    told = folder / "results.json"  # pytest's summary judged and printed already, unless it was cut off
+    told = folder / RESULTS  # pytest's summary judged and printed already, unless it was cut off
     verdict = None if told.exists() else judge(folder)
     results = json.loads(told.read_text())
     _show_times(results["cases"], time.monotonic() - begin)
     proven = as_before and not judged.returncode and not any(codes.values())
     return verdict or int(results["exit_code"]) or (0 if proven else NOT_PROVEN)
+
+
+def _job(case: Case, folder: Path, again: str = "") -> Job:
+    arguments = ["-m", "experiments", "run", case.experiment.name, "--run-dir", str(folder), "--no-judge"]
+    arguments += ["--control", case.control] if case.control else []
+    arguments += ["--again", again] if again else []
+    return Job(case.task(), arguments, folder / case.name)
+
+
+def _starved(folder: Path) -> dict[str, str]:
+    """Returns the cases that nothing but a starved machine kept from proving something, with why: alone they may."""
+    if not any(folder.glob("*/case.json")):
+        return {}
+    subprocess.run([sys.executable, "-m", "reports", str(folder)], cwd=ROOT, check=False, stdout=subprocess.DEVNULL)
+    told = json.loads((folder / RESULTS).read_text())
+    (folder / RESULTS).unlink()  # the whole run is yet to be judged
+    return dict(told["starved"])
 
 
 def judge(folder: Path) -> int:

@@ -28,6 +28,7 @@ from experiments.redact import Redactor
 CASE_DIR = "RESILIENCE_CASE_DIR"
 CONTROL = "RESILIENCE_CONTROL"
 CLUSTER = "RESILIENCE_CLUSTER"
+EARLIER = "earlier"  # in a case's folder: its record before it was made anew
 RUNS = ROOT / "reports" / "runs"
 
 
@@ -98,6 +99,16 @@ def private_folder(folder: Path) -> Path:
     for each in (folder.parent, folder):
         if not each.exists():
             each.mkdir(parents=True, mode=0o700)
+    return folder
+
+
+def set_aside(folder: Path) -> Path:
+    """Moves a case's record, if there is one, into the folder where it is to be made anew; returns that folder."""
+    if (folder / "case.json").exists():
+        kept = folder.with_name(f".{folder.name}")
+        folder.rename(kept)
+        private_folder(folder)
+        kept.rename(folder / EARLIER)
     return folder
 
 

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +45,7 @@ from experiments.documents import Document
 from experiments.environment import write as write_environment
 from experiments.interrupts import Interrupts, interruptible
 from experiments.ledger import Ledger
-from experiments.record import CASE_DIR, CLUSTER, CONTROL, Recorder, case_name, now
+from experiments.record import CASE_DIR, CLUSTER, CONTROL, EARLIER, Recorder, case_name, now, set_aside
 
 ROLLBACKS_S = 90.0
 RUN_S_MAX = 1800.0
@@ -73,8 +73,12 @@ def environment(cluster: Cluster, case: Path) -> dict[str, str]:
     }
 
 
-def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster | None = None) -> Path:
+def run(
+    name: str, run_dir: Path, control: str | None = None, cluster: Cluster | None = None, *, again: str = ""
+) -> Path:
     """Runs an experiment once, with a negative control if one is named, and returns the case's folder.
+
+    If the run has the case already, that record is kept inside the new one's folder; `again` says there why.
 
     What the settings allow is asked and recorded first. Nothing is injected where every target is out of reach; with a
     negative control it always is, because its protection is taken away on purpose, and after that question.
@@ -99,10 +103,10 @@ def run(name: str, run_dir: Path, control: str | None = None, cluster: Cluster |
         guard.permit(cluster)
         write_environment(run_dir.resolve(), cluster)
         with running.begun(cluster.name, case, cases.radius(experiment, control)) as lock:
-            recorder = Recorder(run_dir.resolve() / case, cluster.name)
+            recorder = Recorder(set_aside(run_dir.resolve() / case), cluster.name)
             replace_text(recorder.folder / DOCUMENT, json.dumps(data, indent=1), mode=0o600)
             try:
-                _record(experiment, document, cluster, Run(recorder, control, lock, interrupts))
+                _record(experiment, document, cluster, Run(recorder, control, lock, interrupts, again))
             except KeyboardInterrupt:  # whenever it came, in the middle of putting things back for instance
                 interrupts.winding_up = True
                 undo.heal_own(cluster.name)
@@ -119,12 +123,14 @@ class Run:
         control: the negative control that it runs under.
         lock: descriptor that says that the case runs.
         interrupts: of this process.
+        again: why it is recorded once more, "" for the first time.
     """
 
     recorder: Recorder
     control: str | None
     lock: int
     interrupts: Interrupts
+    again: str = ""
 
 
 def _record(experiment: Experiment, document: Document, cluster: Cluster, run: Run) -> None:
@@ -140,17 +146,22 @@ def _record(experiment: Experiment, document: Document, cluster: Cluster, run: R
     with ExitStack() as stack:  # left from the innermost to the outermost, whatever happens in it
         case = recorder.folder.name
         stack.callback(recorder.close)
+        if run.again:
+            recorder.note(f"recorded again, once: {run.again}; the attempt before is kept in {case}/{EARLIER}")
         if plan.recorded(experiment, document, control, cluster, recorder):
             return
         readmission.settle(cluster, cases.radius(experiment, control), recorder)
         stack.enter_context(baseline.kept(cluster, recorder))
+        look: Callable[[], None] | None = None
         if control:
             weakening = stack.enter_context(account.acting_as(cluster, account.WEAKEN, case))
-            stack.enter_context(weaken.weakened(weakening, experiment.control_file(control), recorder))
+            look = stack.enter_context(weaken.weakened(weakening, experiment.control_file(control), recorder))
         stack.enter_context(collected(_scene(document, cluster, recorder)))
         stack.enter_context(_healed(cluster, recorder))
         acting = stack.enter_context(account.acting_as(cluster, document.configuration.account, case))
         _chaos(experiment, acting, run)
+        if look:
+            look()
 
 
 def chaos_program() -> Path:

@@ -26,7 +26,7 @@ brings the protection back: `lasts: false` says of a change that the experiment 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,16 +130,21 @@ def load(path: Path) -> Weakening:
 
 
 @contextmanager
-def weakened(cluster: Cluster, path: Path, recorder: Recorder) -> Iterator[Weakening]:
+def weakened(cluster: Cluster, path: Path, recorder: Recorder) -> Iterator[Callable[[], None]]:
     """Takes the protection away for the time of the block and puts it back whatever happens in it.
 
-    Records at the end of the block what of it no longer stood: such a case proves nothing.
+    Gives what records, when it is called, what of it no longer stands: such a case proves nothing. That is to be asked
+    when the experiment has ended and before anything is healed from outside, which puts protections back first.
     """
     control = load(path)
     ledger = Ledger.of(cluster.name)
     fault = f"{FAULT} {path.stem}"
     guard.pin(cluster)
     changed: list[Changed] = []
+
+    def look() -> None:
+        recorder.event("weakening", undone=[line for each in changed if each.lasts for line in _undone(cluster, each)])
+
     try:
         for change in control.changes:
             changed += _apply(cluster, ledger, fault, change)
@@ -148,8 +153,7 @@ def weakened(cluster: Cluster, path: Path, recorder: Recorder) -> Iterator[Weake
         _rolled_out(cluster, changed)
         for proxies in control.proxies:
             _reached(cluster, proxies)
-        yield control
-        recorder.event("weakening", undone=[line for each in changed if each.lasts for line in _undone(cluster, each)])
+        yield look
     finally:
         undo.heal_own(cluster.name, fault)
         _rolled_out(cluster, changed)

@@ -22,6 +22,9 @@ Bound = Annotated[
 ]
 
 
+STARVED = "starved"  # in a verdict's `extra`: nothing but the machine kept it from being proven
+
+
 class Outcome(StrEnum):
     """What a run says about a promise. Only `passed` is green."""
 

@@ -14,7 +14,7 @@ from reports.baseline import WORTH, Baseline, Calm, baseline, is_baseline
 from reports.drift import Trend
 from reports.figures import CaseFigures, case_figures
 from reports.judge import judge_case
-from reports.model import Outcome, Parameters, Target, Verdict, compose
+from reports.model import STARVED, Outcome, Parameters, Target, Verdict, compose
 from reports.problem import ReportProblem
 from reports.record import CaseRecord, case_of_name, is_case, read_case
 
@@ -63,6 +63,7 @@ class Results:
         verdicts: on promises, those of negative controls are in `controls`.
         baselines: what the A/A cases say; they have no verdict.
         history: every promise beside its figures of earlier runs; decides nothing.
+        starved: cases that may be proven if they are recorded once more, with why.
     """
 
     run: str
@@ -74,6 +75,7 @@ class Results:
     cases: tuple[CaseFigures, ...]
     baselines: tuple[Baseline, ...] = ()
     history: tuple[Trend, ...] = ()
+    starved: dict[str, str] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
     schema_version: int = 2
 
@@ -130,8 +132,25 @@ def assemble(
         controls=controls,
         cases=tuple(case_figures(record) for record in records),
         baselines=baselines,
+        starved=starved([*promises, *(control.verdict for control in controls)]),
         environment=environment or {},
     )
+
+
+def starved(verdicts: Iterable[Verdict]) -> dict[str, str]:
+    """Cases that nothing but a starved machine kept from proving something, each with the reason.
+
+    A case that shows anything broken, or is not proven for any other reason as well, is none of them: it would be asked
+    again until it says what one wants to hear.
+    """
+    found: dict[str, str] = {}
+    settled: set[str] = set()
+    for verdict in verdicts:
+        if verdict.extra.get(STARVED):
+            found.setdefault(verdict.case, verdict.reason)
+        elif verdict.outcome is not Outcome.PASSED:
+            settled.add(verdict.case)
+    return {case: reason for case, reason in found.items() if case not in settled}
 
 
 def conclude(promises: Sequence[Verdict], controls: Sequence[ControlResult], baselines: Sequence[Baseline] = ()) -> str:

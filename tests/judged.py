@@ -14,6 +14,7 @@ from reports.baseline import Calm, baseline
 from reports.judge import judge_case
 from reports.model import Outcome, Verdict, figure
 from reports.record import read_case
+from reports.results import starved
 from reports.targets import load_targets
 
 if TYPE_CHECKING:
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 
 
 def record(name: str, control: str | None, run_dir: Path, cluster: Cluster) -> Path:
-    """Runs an experiment and returns the case's folder."""
-    return runner.run(name, run_dir, control, cluster)
+    """Runs an experiment and returns the case's folder; once again if nothing but a starved machine was in its way."""
+    folder = runner.run(name, run_dir, control, cluster)
+    why = starved(judge_case(read_case(folder), load_targets())).get(folder.name)
+    return runner.run(name, run_dir, control, cluster, again=why) if why else folder
 
 
 def recorded(name: str, control: str | None, run_dir: Path, _: Cluster) -> Path:

@@ -9,7 +9,7 @@ from reports.judge import statistics
 from reports.judge.attainability import weighed
 from reports.judge.preconditions import Finding, aftermath, findings
 from reports.judge.registry import STATISTICS, Inconclusive, Measurement, Statistic
-from reports.model import Interval, Outcome, Parameters, Relation, Target, Verdict, compose, figure
+from reports.model import STARVED, Interval, Outcome, Parameters, Relation, Target, Verdict, compose, figure
 from reports.problem import ReportProblem
 
 if TYPE_CHECKING:
@@ -75,6 +75,9 @@ def _stopped(record: CaseRecord, target: Target[Parameters], found: Sequence[Fin
     worst = compose(finding.outcome for finding in found)
     first = next(finding for finding in found if finding.outcome == worst)
     also = [finding.reason for finding in found if finding is not first]
+    extra: dict[str, object] = {"also": also} if also else {}
+    if all(finding.starved for finding in found):
+        extra[STARVED] = True
     return _of(
         record,
         target,
@@ -82,7 +85,7 @@ def _stopped(record: CaseRecord, target: Target[Parameters], found: Sequence[Fin
         reason=first.reason,
         fix=first.fix,
         files=("journal.json", "events.ndjson"),
-        extra={"also": also} if also else {},
+        extra=extra,
     )
 
 

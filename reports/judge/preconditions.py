@@ -35,11 +35,16 @@ _LOG = "see chaos.log of the case, then run it again"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One reason not to believe a figure, with what would remove it."""
+    """One reason not to believe a figure, with what would remove it.
+
+    Attributes:
+        starved: the machine had no time for us, which may be otherwise next time.
+    """
 
     outcome: Outcome
     reason: str
     fix: str
+    starved: bool = False
 
 
 type Check = Callable[[CaseRecord, Target[Parameters], Statistic], Iterator[Finding]]
@@ -92,11 +97,7 @@ def record_is_whole(record: CaseRecord, _target: Target[Parameters], statistic: 
         if defect.kind == "disordered":
             yield _inconclusive(f"the clock of {defect.file} went backwards{detail}", "run the experiment again")
         else:
-            yield Finding(
-                Outcome.ERROR,
-                f"{defect.file} is {defect.kind}{detail}",
-                _LOG,
-            )
+            yield Finding(Outcome.ERROR, f"{defect.file} is {defect.kind}{detail}", _LOG)
 
 
 def baseline_held(record: CaseRecord, _target: Target[Parameters], _statistic: Statistic) -> Iterator[Finding]:
@@ -230,9 +231,7 @@ def machine_was_free(record: CaseRecord, target: Target[Parameters], _statistic:
     if not seen:
         yield _inconclusive("nothing says whether the machine was short of CPU", "record pressure events")
     elif max(seen) > PRESSURE_PERCENT_MAX:
-        yield _inconclusive(
-            f"the machine was short of CPU: something waited {max(seen):.0f} % of the time", "free the machine"
-        )
+        yield _starving(f"the machine was short of CPU: something waited {max(seen):.0f} % of the time")
 
 
 def lag_allowed_s(target: Target[Parameters]) -> float:
@@ -252,10 +251,7 @@ def _starved(caller: Caller, lag_s_max: float, since: float = -math.inf) -> Iter
             f"{caller.end.sent - len(caller.samples)} samples of caller {caller.name} are missing", "run it again"
         )
     if planned <= 0 or sent < SENT_RATIO_MIN * planned:
-        yield _inconclusive(
-            f"caller {caller.name} was starved: it sent {sent} of {planned} requests",
-            "lower its rate or free the machine",
-        )
+        yield _starving(f"caller {caller.name} was starved: it sent {sent} of {planned} requests")
     if not caller.samples:
         return
     lags = sorted([sample.sent - sample.due for sample in caller.samples])
@@ -265,10 +261,8 @@ def _starved(caller: Caller, lag_s_max: float, since: float = -math.inf) -> Iter
         )
     lags = sorted([sample.sent - sample.due for sample in caller.samples if sample.due >= since])
     if lags and (lag_s := lags[math.ceil(0.99 * len(lags)) - 1]) > lag_s_max:  # the 99th percentile, nearest rank
-        yield _inconclusive(
-            f"caller {caller.name} was starved: 1 % of its requests went out {lag_s * 1000:.0f} ms late or later",
-            "free the machine",
-        )
+        how = f"1 % of its requests went out {lag_s * 1000:.0f} ms late or later"
+        yield _starving(f"caller {caller.name} was starved: {how}")
 
 
 def _empty(output: object) -> bool:
@@ -281,6 +275,10 @@ def _empty(output: object) -> bool:
 
 def _inconclusive(reason: str, fix: str) -> Finding:
     return Finding(Outcome.INCONCLUSIVE, reason, fix)
+
+
+def _starving(reason: str) -> Finding:
+    return Finding(Outcome.INCONCLUSIVE, reason, "free the machine", starved=True)
 
 
 CHECKS: tuple[Check, ...] = (

@@ -24,6 +24,7 @@ from experiments import (
 )
 from experiments.attainability import live, registry
 from experiments.attainability.model import Target, Unread
+from experiments.ledger import Ledger
 from experiments.record import Recorder, read_lines
 from tests.unit.settings import changed, planned, recorded, settings
 
@@ -132,7 +133,12 @@ def run(monkeypatch: Any, tmp_path: Any) -> Any:
     @contextmanager
     def weakened(*_: Any) -> Any:
         done.append("weakened")
-        yield
+        yield lambda: done.append("looked")
+
+    def chaos(_experiment: Any, _cluster: Any, its: runner.Run) -> None:
+        done.append("injected")
+        if its.control:  # what the weakened platform could not undo by itself is healed from outside
+            Ledger.of("c").intend("a fault that lasts", {"undo": "clear-fault"})
 
     monkeypatch.setenv(account.OWN_RIGHTS, "1")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -140,7 +146,8 @@ def run(monkeypatch: Any, tmp_path: Any) -> Any:
     monkeypatch.setattr(guard, "pin", lambda _: "")
     monkeypatch.setattr(guard, "permit", lambda _: None)
     monkeypatch.setattr(weaken, "weakened", weakened)
-    monkeypatch.setattr(runner, "_chaos", lambda *_: done.append("injected"))
+    monkeypatch.setattr(undo, "heal_own", lambda *_: done.append("healed") or [])  # type: ignore[func-returns-value]
+    monkeypatch.setattr(runner, "_chaos", chaos)
     monkeypatch.setattr(runner, "write_environment", lambda *_: None)
     monkeypatch.setattr(readmission, "kept_out", lambda _: {})
     for module, name in ((baseline, "kept"), (runner, "collected")):
@@ -180,7 +187,7 @@ def test_a_run_with_a_negative_control_is_made_whatever_the_plan_says_and_is_ask
     run: Any, hopeless: Any
 ) -> None:
     folder, done = run(hopeless, control="no-outlier-detection")
-    assert done == ["read", "weakened", "injected"]
+    assert done == ["read", "weakened", "injected", "looked", "healed"]
     assert [line["attainable"] for line in read_lines(folder / "events.ndjson")] == [False]
 
 

@@ -30,18 +30,36 @@ def run(tmp_path: Any, monkeypatch: Any) -> Any:
     monkeypatch.setattr(environment, "write", lambda *_: None)
     monkeypatch.setattr(baseline, "kept", lambda *_: kept)
 
-    def act(*, verdict: int = 0, codes: Any = None, tests: int = 0, recorded: bool = True, difference: str = "") -> Any:
+    def act(
+        *,
+        verdict: int = 0,
+        codes: Any = None,
+        tests: int = 0,
+        recorded: bool = True,
+        difference: str = "",
+        starved: Any = None,
+    ) -> Any:
+        rounds: list[Any] = []
+        sent: list[Any] = []
+
         if difference:
             kept.callback(_raise, baseline.NotAsBefore(difference))
 
-        def record(jobs: Any, *_: Any) -> Any:
+        def record(jobs: Any, at_once: int, *_: Any) -> Any:
             begun.extend(jobs)
+            assert at_once == (1 if sent else 2)
+            sent.append(jobs)
             for job in jobs if recorded else ():
-                job.folder.mkdir()
+                job.folder.mkdir(exist_ok=True)
                 (job.folder / "case.json").write_text("{}")
-            return codes or {}
+            return {} if rounds else codes or {}
 
         def pytest_and_judge(argv: Any, **_: Any) -> Any:
+            if "reports" in argv:
+                rounds.append(argv)
+                (tmp_path / "results.json").write_text(json.dumps({"starved": starved or {}}))
+                return SimpleNamespace(returncode=2)
+            assert not (tmp_path / "results.json").exists(), "the half that was judged for the second round is left"
             begun.append(argv)
             figures = {"case": "mesh.mtls", "fault_s": 40.0, "wall_s": 60.0, "overhead_s": 20.0, "overhead_percent": 50}
             results = {"exit_code": verdict, "cases": [figures, figures | {"case": "cut.off", "wall_s": None}]}
@@ -102,3 +120,16 @@ def test_where_the_time_went_is_printed(run: Any, capsys: Any) -> None:
     told = capsys.readouterr().out
     assert "mesh.mtls" in told
     assert "the cases one after the other 60 s, their faults alone 80 s" in told
+
+
+def test_what_a_starved_machine_kept_from_being_proven_is_recorded_once_more_and_alone(run: Any) -> None:
+    code, (*jobs, _) = run(starved={"mesh.mtls~permissive": "caller gateway was starved"})
+    assert code == 0
+    (again,) = [job for job in jobs if "--again" in job.arguments]
+    assert again is jobs[-1]
+    assert again.task.name == "mesh.mtls~permissive"
+    assert again.arguments[-4:] == ["--control", "permissive", "--again", "caller gateway was starved"]
+
+
+def test_a_second_record_that_worked_does_not_hide_that_a_case_died_in_the_first_round(run: Any) -> None:
+    assert run(codes={"mesh.mtls": 69}, starved={"mesh.mtls~permissive": "a caller was starved"})[0] == 2

@@ -79,9 +79,10 @@ def undone(rules: Rules, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
     def run(change: str, meanwhile: Callable[[], object]) -> list[str]:
         path = tmp_path / "control.yaml"
         path.write_text(CONTROL % change)
-        with weaken.weakened(cluster, path, Recorder(tmp_path)):
+        with weaken.weakened(cluster, path, Recorder(tmp_path)) as look:
             assert rules.live != GUARDED
             meanwhile()
+            look()
         assert rules.live == GUARDED
         (event,) = (line for line in read_lines(tmp_path / "events.ndjson") if line["kind"] == "weakening")
         return list(event["undone"])
