@@ -176,7 +176,8 @@ def _rank(entry: Entry) -> int:
     return 0 if name in FIRST_UNDOS else 2 if name in LAST_UNDOS else 1
 
 
-KNOWN_UNDOS = FIRST_UNDOS | LAST_UNDOS | {"restore-object", "delete-object", "clear-fault", "stop-callers"}
+OTHER_UNDOS = frozenset({"restore-object", "delete-object", "clear-fault", "stop-callers", "forget-overrides"})
+KNOWN_UNDOS = FIRST_UNDOS | LAST_UNDOS | OTHER_UNDOS
 
 
 def known(undo: Undo) -> str:

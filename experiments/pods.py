@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from deploy.cluster import Cluster
 
 PROXY = "istio-proxy"
+CALLERS = "callers"  # namespace
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,27 @@
-"""Nobody is kept out when a case begins that needs so: who was ejected before it is replaced.
+"""Nobody is kept out when a case begins that needs so, nor after one that may have had somebody ejected.
 
 An ejection outlives its cause, by 300 s as the platform is deployed, and a starved machine ejects healthy replicas too.
-A pod that replaces another is an endpoint that no proxy holds anything against, so nobody has to wait for that long.
-They are evicted, not deleted: where many are out, the tiers' disruption budgets have them replaced a few at a time.
+How long it lasts is asked of Envoy's runtime first, and of what Istio configured only if that says nothing. A proxy
+whose runtime says 1 ms lets everybody in at its next sweep, each 5 s as deployed; then its runtime says nothing again.
+So nobody waits, no pod is replaced, and Istio's configuration stays as it is.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from deploy.errors import Problem
 from deploy.waiting import NotSo, eventually
-from experiments import pods, running
+from experiments import pods
 from experiments.collect import envoy
-from experiments.pods import Pod
+from experiments.ledger import Ledger, Undo
+from experiments.pods import CALLERS, Pod
 from experiments.radius import Radius, Thing
 from experiments.record import Recorder
-from experiments.traffic import CALLERS
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
@@ -27,49 +29,48 @@ if TYPE_CHECKING:
 SHOP = "shop"
 CLIENTS = (envoy.GATEWAYS, (CALLERS, ""), (SHOP, "app=app"))
 FLAG = "failed_outlier_check"
-WITHIN_S = 320.0  # the longest ejection and a sweep, for who may not be replaced
-EVERY_S = 3.0
-AT_ONCE = 6
+LASTS = "outlier_detection.base_ejection_time_ms"  # of Envoy's runtime
+AT_ONCE_MS, AS_CONFIGURED = "1", ""
+FAULT = "ejections end at once"
+WITHIN_S = 60.0
+SWEPT_S = 12.0  # two of the proxies' sweeps
+EVERY_S = 1.0
+ASKED_AT_ONCE = 6
+
+
+@contextmanager
+def settled(cluster: Cluster, radius: Radius, recorder: Recorder) -> Iterator[None]:
+    """Makes sure of it before the block and, unless the block failed, after it."""
+    settle(cluster, radius, recorder)
+    yield
+    settle(cluster, radius, recorder)
 
 
 def settle(cluster: Cluster, radius: Radius, recorder: Recorder) -> None:
-    """Makes sure that no client keeps a replica of the shop out, if a case needs that; notes whom it replaced.
+    """Makes every client let in whom it has ejected, if a case touches that at all; notes who it was.
 
     Whoever is still kept out at the end is noted as well: the case's own steady state says what that means for it.
+
+    Raises:
+        Problem: a proxy cannot be made to eject for as long as is configured; nothing that it does could be believed.
     """
-    if Thing.EJECTIONS not in radius.needs:
+    if Thing.EJECTIONS not in radius.needs | radius.disturbs:
         return
-    begin, out = time.monotonic(), kept_out(cluster)
-    if not out:
-        return
-    is_alone = all(case.run == running.this() for case in running.cases(cluster.name))
-
-    def left() -> dict[str, Pod]:
-        out = kept_out(cluster)
-        if is_alone:  # another case may rely on each replica
-            _evict(cluster, out)
-        return out
-
-    with suppress(NotSo):
-        eventually(
-            left,
-            lambda out: not out,
-            within_s=WITHIN_S,
-            every_s=EVERY_S,
-            what="every replica to be let in by every client",
-        )
-    did = "replaced" if is_alone else "waited for"
-    recorder.note(f"kept out before it began, {did} for {time.monotonic() - begin:.0f} s: {', '.join(sorted(out))}")
+    begin, seen = time.monotonic(), set[str]()
+    while (keeping := kept_out(cluster)) and time.monotonic() - begin < WITHIN_S:
+        seen.update(name for _, names in keeping for name in names)
+        _let_in(cluster, [client for client, _ in keeping])
+    if seen:
+        recorder.note(f"kept out, let in within {time.monotonic() - begin:.0f} s: {', '.join(sorted(seen))}")
 
 
-def kept_out(cluster: Cluster) -> dict[str, Pod]:
-    """Returns the shop's replicas that any client has ejected, by name."""
-    clients = [pod for found in CLIENTS for pod in pods.find(cluster, *found) if envoy.has_proxy(pod)]
-    by_ip = {pod.ip: pod for pod in pods.find(cluster, SHOP) if pod.running}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        told = pool.map(_asked(cluster), clients)
-    flagged = {address for each in told for address in ejected(each)}
-    return {by_ip[address].name: by_ip[address] for address in flagged if address in by_ip}
+def kept_out(cluster: Cluster, clients: Iterable[Pod] | None = None) -> list[tuple[Pod, list[str]]]:
+    """Returns the clients, of those given or of all, that keep a replica of the shop out, and the names of those."""
+    clients = list(clients or _clients(cluster))
+    by_ip = {pod.ip: pod.name for pod in pods.find(cluster, SHOP) if pod.running}
+    told = _side_by_side(_asked(cluster), clients)
+    found = ((client, {by_ip[ip] for ip in ejected(each) if ip in by_ip}) for client, each in told)
+    return [(client, sorted(names)) for client, names in found if names]
 
 
 def ejected(upstreams: Mapping[str, Mapping[str, str]]) -> Iterable[str]:
@@ -81,6 +82,69 @@ def ejected(upstreams: Mapping[str, Mapping[str, str]]) -> Iterable[str]:
                 yield host.rpartition(":")[0]
 
 
+def forget(cluster: Cluster, undo: Undo) -> str:
+    """Makes ejections last as configured again, in those of the undo's proxies that are still there.
+
+    Raises:
+        Problem: one of them does not answer.
+    """
+    named = {tuple(each) for each in undo["proxies"]}
+
+    def deaf() -> list[str]:
+        there = [client for client in _clients(cluster) if (client.namespace, client.name) in named]
+        return [client.name for client, heard in _side_by_side(_told(cluster, AS_CONFIGURED), there) if not heard]
+
+    try:
+        eventually(deaf, lambda names: not names, within_s=WITHIN_S, every_s=EVERY_S, what="every proxy to forget it")
+    except NotSo as silent:
+        raise Problem(
+            "proxies still end each ejection at once", why=str(silent), fix="make heal, or delete their pods"
+        ) from None
+    return f"{len(named)} proxies eject for as long as configured"
+
+
+def _let_in(cluster: Cluster, clients: Sequence[Pod]) -> None:
+    """Has each client end its ejections at its next sweep, and waits for that."""
+    ledger = Ledger.of(cluster.name)
+    undo = {"undo": "forget-overrides", "proxies": [[client.namespace, client.name] for client in clients]}
+    entry = ledger.intend(FAULT, undo)
+    try:
+        _side_by_side(_told(cluster, AT_ONCE_MS), clients)
+        with suppress(NotSo):
+            eventually(
+                lambda: kept_out(cluster, clients),
+                lambda keeping: not keeping,
+                within_s=SWEPT_S,
+                every_s=EVERY_S,
+                what="the proxies' next sweep",
+            )
+    finally:
+        forget(cluster, undo)
+        ledger.done(entry.id)
+
+
+def _clients(cluster: Cluster) -> list[Pod]:
+    return [pod for found in CLIENTS for pod in pods.find(cluster, *found) if envoy.has_proxy(pod)]
+
+
+def _side_by_side[T](ask: Callable[[Pod], T], clients: Sequence[Pod]) -> list[tuple[Pod, T]]:
+    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+        return list(zip(clients, pool.map(ask, clients), strict=True))
+
+
+def _told(cluster: Cluster, lasts_ms: str) -> Callable[[Pod], bool]:
+    """Returns what tells a proxy how long an ejection lasts, and says whether it heard."""
+
+    def tell(client: Pod) -> bool:
+        try:
+            envoy.override(cluster, client, LASTS, lasts_ms)
+        except Exception:  # noqa: BLE001 - a proxy on its way out; who asks for its answer asks again
+            return False
+        return True
+
+    return tell
+
+
 def _asked(cluster: Cluster) -> Callable[[Pod], dict[str, dict[str, str]]]:
     def ask(client: Pod) -> dict[str, dict[str, str]]:
         try:
@@ -89,17 +153,3 @@ def _asked(cluster: Cluster) -> Callable[[Pod], dict[str, dict[str, str]]]:
             return {}
 
     return ask
-
-
-def _evict(cluster: Cluster, out: Mapping[str, Pod]) -> None:
-    from kubernetes.client.exceptions import ApiException
-
-    for pod in out.values():
-        with suppress(ApiException):  # it is gone, or its turn comes when others are back (429)
-            body = {
-                "apiVersion": "policy/v1",
-                "kind": "Eviction",
-                "metadata": {"name": pod.name, "namespace": pod.namespace},
-                "deleteOptions": {"preconditions": {"uid": pod.uid}},
-            }
-            cluster.core.create_namespaced_pod_eviction(pod.name, pod.namespace, body=body, _request_timeout=20)

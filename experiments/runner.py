@@ -150,7 +150,7 @@ def _record(experiment: Experiment, document: Document, cluster: Cluster, run: R
             recorder.note(f"recorded again, once: {run.again}; the attempt before is kept in {case}/{EARLIER}")
         if plan.recorded(experiment, document, control, cluster, recorder):
             return
-        readmission.settle(cluster, cases.radius(experiment, control), recorder)
+        stack.enter_context(readmission.settled(cluster, cases.radius(experiment, control), recorder))
         stack.enter_context(baseline.kept(cluster, recorder))
         look: Callable[[], None] | None = None
         if control:

@@ -34,6 +34,7 @@ from deploy.errors import Problem
 from deploy.waiting import pause
 from experiments import pods, undo
 from experiments.ledger import Entry, Ledger
+from experiments.pods import CALLERS
 from experiments.record import Recorder
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ INSIDE = re.compile(r"http://[a-z0-9-]+(\.[a-z0-9-]+)*\.svc\.cluster\.local(:[0-
 Label = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")]
 HeaderName = Annotated[str, Field(pattern=r"^x-[a-z0-9-]{1,40}$")]
 HeaderValue = Annotated[str, Field(pattern=r"^[!-~]([ -~]{0,100}[!-~])?$")]
-CALLERS = "callers"
 # As a program's argument it is followed by the name that undo stop-callers looks for.
 TRACE_SENDER = Path(__file__).parent / "inside" / "trace_sender.py"
 # The newest sample file of a run's caller in its pod; its last lines are enough to know how it fares.
@@ -152,8 +152,11 @@ class Traffic:
 
     def wait(self) -> None:
         """Waits until every caller has sent all that was planned, and was answered."""
-        with ThreadPoolExecutor(len(self._callers) or 1) as pool:
+        pool = ThreadPoolExecutor(len(self._callers) or 1)
+        try:
             list(pool.map(lambda caller: caller.wait(), self._callers.values()))
+        finally:  # interrupted, we do not wait for those who wait: callers are stopped later
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def stop(self) -> None:
         """Stops every caller and brings its samples here; one that cannot be stopped is noted, and proves nothing."""

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from deploy.errors import Problem
 from deploy.waiting import NotSo, eventually
-from experiments import account, guard, pods
+from experiments import account, guard, pods, readmission
 from experiments.drivers import docker_nodes, packet_rules
 from experiments.drivers.database import Database
 from experiments.drivers.injector import NAMESPACE as INJECTOR
 from experiments.drivers.injector import Replica, Switch
 from experiments.ledger import Driver, Entry, Ledger, Undo
 from experiments.patches import essence
+from experiments.pods import CALLERS
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
 
-CALLERS = "callers"
 ELECTION_S, DISCARD_S, REBUILD_S, FOLLOW_S, DELETED_S = 45.0, 120.0, 300.0, 240.0, 60.0
 LAST_ANSWER_S = 8.0
 STOP_CALLERS = Path(__file__).parent / "inside" / "stop_callers.sh"
@@ -93,6 +93,7 @@ def drivers(name: str, stack: ExitStack) -> Mapping[str, Driver]:
         "restore-object": (account.WEAKEN, restore_object),
         "delete-object": (account.WEAKEN, delete_object),
         "rebuild-database": (account.DATA, rebuild_database),
+        "forget-overrides": (account.USER, readmission.forget),
     }
 
     def driver(who: str, act: Callable[[Cluster, Undo], str]) -> Driver:

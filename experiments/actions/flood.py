@@ -10,8 +10,7 @@ from deploy.waiting import NotSo, eventually
 from experiments import pods, session
 from experiments.actions.fault import ended, inject, prove
 from experiments.drivers import access_log
-from experiments.pods import Pod
-from experiments.traffic import CALLERS
+from experiments.pods import CALLERS, Pod
 
 if TYPE_CHECKING:
     from experiments.session import Session

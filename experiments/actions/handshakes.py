@@ -16,13 +16,12 @@ from deploy.waiting import NotSo, eventually
 from experiments import pods, session
 from experiments.actions.fault import ended, inject, prove
 from experiments.drivers.injector import NAMESPACE, SELECTOR
-from experiments.pods import PROXY, Pod
+from experiments.pods import CALLERS, PROXY, Pod
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
 
 SCRIPT = Path(__file__).parent.parent / "inside" / "handshake.py"
-CALLERS = "callers"
 CERTIFICATES = "/etc/istio/proxy"  # where OUTPUT_CERTS tells the injector's agent to write
 OUTSIDE_MODES = ("plaintext", "tls1.2", "tls1.3-no-cert")
 EXCLUDED = "traffic.sidecar.istio.io/excludeInboundPorts"

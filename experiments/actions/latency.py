@@ -11,7 +11,7 @@ from deploy.errors import Problem
 from experiments import pods, session
 from experiments.actions.fault import ended, inject, prove
 from experiments.drivers import calls
-from experiments.traffic import CALLERS
+from experiments.pods import CALLERS
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster

@@ -11,7 +11,7 @@ from typing import Any
 from deploy.waiting import NotSo, eventually
 from experiments import pods, session
 from experiments.drivers.monitoring import Monitoring
-from experiments.traffic import CALLERS
+from experiments.pods import CALLERS
 
 DESTINATION = "app.shop"
 LATENCY = "envoy_cluster_upstream_rq_time_bucket"

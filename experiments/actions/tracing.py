@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from experiments import guard, pods, session
 from experiments.jaeger import Jaeger, Traces, as_facts
+from experiments.pods import CALLERS
 from experiments.readings import settled
-from experiments.traffic import CALLERS
 
 STORE_AT_REST = "two equal readings (traces, spans) of the tracing store"
 PROTOCOLS = Path(__file__).parents[1] / "inside" / "span_protocols.py"

@@ -9,7 +9,8 @@ from typing import Any
 from experiments.attainability import mesh, shares
 from experiments.attainability.model import Attainability, Item, Question, Settings, named
 from experiments.attainability.registry import bounds
-from experiments.traffic import CALLERS, Call
+from experiments.pods import CALLERS
+from experiments.traffic import Call
 
 ROOT = "istio-system"
 DEFAULT_PERCENT = 1.0  # Istio's, where nobody says a rate

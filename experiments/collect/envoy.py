@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments import pods
 from experiments.collect.scene import Scene
-from experiments.traffic import CALLERS
+from experiments.pods import CALLERS
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
@@ -54,15 +54,25 @@ def clusters_of(cluster: Cluster, pod: pods.Pod) -> dict[str, dict[str, str]]:
         OSError, ApiException: it does not answer.
     """
     with _admin(cluster, pod) as connection:
-        return clusters(_get(connection, "/clusters").splitlines())
+        return clusters(_answer(connection, "GET", "/clusters").splitlines())
+
+
+def override(cluster: Cluster, pod: pods.Pod, key: str, value: str) -> None:
+    """Makes a proxy's runtime say something, or nothing ("") again; its configuration, Istio's, stays as it is.
+
+    Raises:
+        OSError, ApiException: it does not answer.
+    """
+    with _admin(cluster, pod) as connection:
+        _answer(connection, "POST", f"/runtime_modify?{key}={value}")
 
 
 def _ask(cluster: Cluster, pod: pods.Pod) -> dict[str, Any]:
     """Returns a proxy's clusters and counters."""
     with _admin(cluster, pod) as connection:
         return {
-            "clusters": clusters(_get(connection, "/clusters").splitlines()),
-            "stats": stats(_get(connection, f"/stats?usedonly&filter={STATS}").splitlines()),
+            "clusters": clusters(_answer(connection, "GET", "/clusters").splitlines()),
+            "stats": stats(_answer(connection, "GET", f"/stats?usedonly&filter={STATS}").splitlines()),
         }
 
 
@@ -83,8 +93,8 @@ def _admin(cluster: Cluster, pod: pods.Pod) -> Iterator[HTTPConnection]:
         forward.close()
 
 
-def _get(connection: HTTPConnection, path: str) -> str:
-    connection.request("GET", path)
+def _answer(connection: HTTPConnection, method: str, path: str) -> str:
+    connection.request(method, path)
     answer = connection.getresponse()
     text = answer.read().decode(errors="replace")
     if answer.status != 200:

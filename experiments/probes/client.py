@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments import pods, session
-from experiments.traffic import CALLERS
+from experiments.pods import CALLERS
 
 SCRIPT = Path(__file__).parent.parent / "inside" / "ask.py"
 PORT = 8080
