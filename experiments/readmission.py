@@ -82,6 +82,16 @@ def ejected(upstreams: Mapping[str, Mapping[str, str]]) -> Iterable[str]:
                 yield host.rpartition(":")[0]
 
 
+def overridden(cluster: Cluster) -> list[str]:
+    """Returns the clients whose ejections do not last as long as is configured.
+
+    Raises:
+        OSError, ApiException: one of them does not answer.
+    """
+    told = _side_by_side(lambda client: envoy.overrides(cluster, client), _clients(cluster))
+    return [client.name for client, overrides in told if LASTS in overrides]
+
+
 def forget(cluster: Cluster, undo: Undo) -> str:
     """Makes ejections last as configured again, in those of the undo's proxies that are still there.
 

@@ -6,6 +6,7 @@ cost the machine seconds.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -55,6 +56,19 @@ def clusters_of(cluster: Cluster, pod: pods.Pod) -> dict[str, dict[str, str]]:
     """
     with _admin(cluster, pod) as connection:
         return clusters(_answer(connection, "GET", "/clusters").splitlines())
+
+
+def overrides(cluster: Cluster, pod: pods.Pod) -> dict[str, str]:
+    """Returns what a proxy's runtime says beside its configuration: what `override` made it say.
+
+    Raises:
+        OSError, ApiException: it does not answer.
+    """
+    with _admin(cluster, pod) as connection:
+        told = json.loads(_answer(connection, "GET", "/runtime"))
+    layer = told["layers"].index("admin")
+    said = {key: entry["layer_values"][layer] for key, entry in told["entries"].items()}
+    return {key: value for key, value in said.items() if value}
 
 
 def override(cluster: Cluster, pod: pods.Pod, key: str, value: str) -> None:

@@ -1,6 +1,9 @@
 """Callers of two cases in one pod: each case reads, and ends, its own."""
 
+import signal
 import subprocess
+import threading
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +15,7 @@ import pytest
 from deploy import waiting
 from experiments import ledger, session, traffic, undo
 from experiments.probes import workload
+from experiments.record import Recorder
 from experiments.watch.ejection import EjectionWatcher
 from tests.unit.clock import Clock
 
@@ -116,3 +120,20 @@ def test_a_return_that_nobody_can_see_is_not_waited_for(monkeypatch: pytest.Monk
     monkeypatch.setattr(session, "current", lambda: SimpleNamespace(watchers=[]))
     with pytest.raises(Exception, match="nobody sees who is let in again"):
         workload.let_in_again(within_s=60, tail_s=5)
+
+
+def test_who_waits_for_callers_is_interrupted_at_once(tmp_path: Path) -> None:
+    """Seen live: Ctrl-C waited 95 s, until callers had sent what was planned. They are stopped after it, not by it."""
+    stopped = threading.Event()
+    nobody: Any = None
+    calls = traffic.Traffic(nobody, Recorder(tmp_path), None, nobody)
+    calls._callers["slow"] = SimpleNamespace(wait=stopped.wait)  # type: ignore[assignment]
+    begin = time.monotonic()
+    here = threading.get_ident()
+    threading.Timer(0.2, signal.pthread_kill, [here, signal.SIGINT]).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            calls.wait()
+        assert time.monotonic() - begin < 30
+    finally:
+        stopped.set()

@@ -21,7 +21,7 @@ from experiments.ledger import Ledger
 from experiments.record import append_line, read_lines
 from tests.component.decoy import Decoy
 from tests.component.fake_tools import calls, fake
-from tests.component.test_experiments_hostile import Setup, a_decoy, do, home
+from tests.component.hostile_homes import Setup, a_decoy, do, home
 
 # A node is frozen while a file of its name is there.
 DOCKER = """here=$(dirname "$0")

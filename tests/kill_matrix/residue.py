@@ -1,4 +1,4 @@
-"""What a killed experiment may have left: the differences of a baseline, the shop's fault switches, processes here."""
+"""What a killed experiment may have left: differences of a baseline, fault switches, told proxies, processes here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.errors import Problem
-from experiments import baseline, pods, running
+from experiments import baseline, pods, readmission, running
 from experiments.drivers.injector import Replica, Switch
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def left(cluster: Cluster, before: baseline.Facts) -> list[str]:
         found = baseline.differences(before, baseline.take(cluster))
         for tier in TIERS:
             found += _faulted(cluster, tier)
+        found += [f"proxy of {name} ends each ejection at once" for name in readmission.overridden(cluster)]
     except (Problem, OSError) as error:  # a frozen zone does not answer
         found = [f"cannot be asked: {error}"]
     return found + [f"process {text}" for text in processes()] + [f"case {c.name}" for c in running.cases(cluster.name)]

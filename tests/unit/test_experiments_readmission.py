@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -175,3 +177,37 @@ def test_what_a_proxy_was_told_went_with_it(proxies: Proxies) -> None:
     cluster: Any = None
     readmission.forget(cluster, {"proxies": [["istio-system", "gateway"]]})
     assert not proxies.told
+
+
+class Admin:
+    """Envoy's admin port, with a runtime whose layers are told as Envoy tells them."""
+
+    def __init__(self) -> None:
+        self.runtime: dict[str, str] = {}
+        self.answered = ""
+
+    def request(self, method: str, path: str) -> None:
+        if method == "POST":
+            key, _, value = path.removeprefix("/runtime_modify?").partition("=")
+            self.runtime[key] = value
+            self.answered = "OK\n"
+            return
+        assert path == "/runtime"
+        entries = {"envoy.http": {"final_value": "true", "layer_values": ["true", ""]}}
+        entries |= {key: {"final_value": value, "layer_values": ["", value]} for key, value in self.runtime.items()}
+        self.answered = json.dumps({"layers": ["global config", "admin"], "entries": entries})
+
+    def getresponse(self) -> Any:
+        return SimpleNamespace(status=200, read=self.answered.encode)
+
+
+def test_what_a_proxy_was_told_is_seen_until_it_forgets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    admin = Admin()
+    nobody: Any = None
+    monkeypatch.setattr(envoy, "_admin", lambda *_: nullcontext(admin))
+    monkeypatch.setattr(readmission, "_clients", lambda _: [SimpleNamespace(name="gateway")])
+    assert readmission.overridden(nobody) == []
+    envoy.override(nobody, nobody, readmission.LASTS, "1")
+    assert readmission.overridden(nobody) == ["gateway"]
+    envoy.override(nobody, nobody, readmission.LASTS, "")
+    assert readmission.overridden(nobody) == []
