@@ -158,7 +158,7 @@ def _told(cluster: Cluster, lasts_ms: str) -> Callable[[Pod], bool]:
 def _asked(cluster: Cluster) -> Callable[[Pod], dict[str, dict[str, str]]]:
     def ask(client: Pod) -> dict[str, dict[str, str]]:
         try:
-            return envoy.clusters_of(cluster, client)
+            return envoy.clusters_of(cluster, client, SHOP)
         except Exception:  # noqa: BLE001 - a proxy on its way out says nothing, and whatever it knew ends with it
             return {}
 

@@ -48,14 +48,14 @@ def has_proxy(pod: pods.Pod) -> bool:
     return pod.running and (pod.sidecar or pod.namespace == GATEWAYS[0])
 
 
-def clusters_of(cluster: Cluster, pod: pods.Pod) -> dict[str, dict[str, str]]:
-    """Returns what a proxy says of its clusters, as `clusters` reads it.
+def clusters_of(cluster: Cluster, pod: pods.Pod, namespace: str) -> dict[str, dict[str, str]]:
+    """Returns what a proxy says of its clusters of a namespace's services, as `clusters` reads it.
 
     Raises:
         OSError, ApiException: it does not answer.
     """
     with _admin(cluster, pod) as connection:
-        return clusters(_answer(connection, "GET", "/clusters").splitlines())
+        return clusters(_answer(connection, "GET", f"/clusters?filter={namespace}[.]svc").splitlines())
 
 
 def overrides(cluster: Cluster, pod: pods.Pod) -> dict[str, str]:

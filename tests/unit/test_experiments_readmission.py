@@ -65,10 +65,10 @@ class Proxies:
         self.told.append((client.name, value))
         self.runtime[client.name] = value
 
-    def clusters_of(self, _: Any, client: Any) -> dict[str, dict[str, str]]:
+    def clusters_of(self, _: Any, client: Any, namespace: str) -> dict[str, dict[str, str]]:
         if client.name in self.deaf:
             raise OSError("it does not answer")
-        if client.name not in self.keeping:
+        if client.name not in self.keeping or namespace != "shop":
             return {}
         if self.sweeps and self.runtime.get(client.name) == "1":
             self.keeping.discard(client.name)  # seen from the next look on
