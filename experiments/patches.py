@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
+from experiments import plain_yaml
 
 SERVERS_OWN = (
     "managedFields",
@@ -34,7 +34,7 @@ def inside(item: dict[str, Any], path: list[str], patch: dict[str, Any]) -> dict
     text: Any = item
     for key in path:
         text = text[key]
-    changed: Any = json.dumps(merged(yaml.safe_load(text), patch))
+    changed: Any = json.dumps(merged(plain_yaml.load(text), patch))
     for key in reversed(path):
         changed = {key: changed}
     return dict(changed)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from experiments import plain_yaml
 from experiments.attainability import mesh
 from experiments.attainability.alerting import ENVOY, read, without_data
 from experiments.attainability.model import Attainability, Question
@@ -39,10 +40,8 @@ def metrics(question: Question) -> Attainability:
 
 def _filters(question: Question) -> Iterator[tuple[str, list[str]]]:
     """Who leaves figures out: the proxies, and Prometheus when it asks them; each with the patterns of what stays."""
-    import yaml
-
     config = question.settings.get("ConfigMap", ROOT, "istio")
-    mesh_config = yaml.safe_load(((config or {}).get("data") or {}).get("mesh") or "") or {}
+    mesh_config = plain_yaml.load(((config or {}).get("data") or {}).get("mesh") or "") or {}
     matcher = (mesh_config.get("defaultConfig") or {}).get("proxyStatsMatcher") or {}
     yield f"ConfigMap {ROOT}/istio: proxyStatsMatcher", list(matcher.get("inclusionRegexps") or [])
     jobs: list[dict[str, Any]] = read(question.settings).prometheus.get("scrape_configs") or []

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
+from experiments import plain_yaml
 from experiments.attainability import mesh
 from experiments.attainability.durations import seconds
 from experiments.attainability.model import Attainability, Item, Question, Settings, selects
@@ -20,7 +19,6 @@ NAMESPACE, PROMETHEUS, ALERTMANAGER = "observability", "prometheus", "alertmanag
 DELIVERY_S = 5
 # Until the fault is no longer what the alert is about: two probes of the kubelet, or the pod's deletion.
 READY_AGAIN_S, REPLACED_S = 10, 5
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a hundred kilobytes of rules: half a second otherwise
 MATCHER = re.compile(r'^\s*(\w+)\s*=\s*"?([^"]*?)"?\s*$')
 
 
@@ -178,10 +176,10 @@ def read(settings: Settings) -> Alerting:
     if "prometheus.yml" not in files or secret is None:
         raise ValueError(f"no prometheus.yml, or no Secret {NAMESPACE}/{ALERTMANAGER}")
     texts = {name: text for name, text in files.items() if name.endswith((".yml", ".yaml"))}
-    parsed = {name: yaml.load(text, Loader=LOADER) for name, text in texts.items()}  # noqa: S506 - it is a safe one
+    parsed = {name: plain_yaml.load(text) for name, text in texts.items()}
     groups = [group for each in parsed.values() if isinstance(each, dict) for group in each.get("groups") or []]
     rules = [rule for group in groups for rule in group["rules"]]
-    receivers = yaml.safe_load(base64.b64decode(secret["data"]["alertmanager.yml"]))
+    receivers = plain_yaml.load(base64.b64decode(secret["data"]["alertmanager.yml"]))
     return Alerting(parsed["prometheus.yml"], rules, receivers)
 
 

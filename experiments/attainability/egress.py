@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from experiments import plain_yaml
 from experiments.attainability.model import Attainability, Item, Question, named
 from experiments.attainability.registry import bounds
 
@@ -46,10 +47,8 @@ def _wrong(question: Question, asked: dict[str, Any]) -> Iterator[tuple[int, str
 
 
 def _mode(question: Question) -> str:
-    import yaml
-
     config = question.settings.get("ConfigMap", ROOT, "istio")
-    mesh = yaml.safe_load(((config or {}).get("data") or {}).get("mesh") or "") or {}
+    mesh = plain_yaml.load(((config or {}).get("data") or {}).get("mesh") or "") or {}
     return str((mesh.get("outboundTrafficPolicy") or {}).get("mode", "ALLOW_ANY"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from experiments import plain_yaml
 from experiments.attainability.model import Attainability, Item, Question, named
 from experiments.attainability.registry import bounds
 
@@ -47,13 +48,11 @@ def _exceptions(question: Question, namespaces: set[str]) -> Iterator[tuple[str,
 
 
 def _old_versions(question: Question) -> list[tuple[str, str]]:
-    import yaml
-
     config = question.settings.get("ConfigMap", ROOT, "istio")
     text = ((config or {}).get("data") or {}).get("mesh")
     if text is None:
         return []  # nothing is known of it
-    version = ((yaml.safe_load(text) or {}).get("meshMTLS") or {}).get("minProtocolVersion", "TLSV1_2")
+    version = ((plain_yaml.load(text) or {}).get("meshMTLS") or {}).get("minProtocolVersion", "TLSV1_2")
     fix = f"meshMTLS.minProtocolVersion: {NEWEST} in the mesh's configuration"
     return [] if version == NEWEST else [(f"ConfigMap {ROOT}/istio: meshMTLS.minProtocolVersion {version}", fix)]
 

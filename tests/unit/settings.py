@@ -10,8 +10,7 @@ from typing import Any
 import yaml
 
 from deploy.paths import DEPLOY
-from experiments import catalogue, documents, plan, weaken
-from experiments.attainability.alerting import LOADER
+from experiments import catalogue, documents, plain_yaml, plan, weaken
 from experiments.attainability.model import Attainability, Settings, Unread
 from experiments.catalogue import Experiment
 from experiments.documents import Document
@@ -55,8 +54,8 @@ def recorded() -> list[dict[str, Any]]:
     found = [*_of_files(), *_nodes(), _controller_manager(), *_alerting(), *_data()]
     found += [_endpoints("shop", "app", 3), _endpoints("shop", "api", 2)]
     found += [_endpoints("istio-system", "istio-ingressgateway", 1)]
-    operator = yaml.safe_load((DEPLOY / "istio/control_plane/operator.yaml").read_text())
-    mesh = yaml.safe_dump(operator["spec"]["meshConfig"])
+    operator = plain_yaml.load((DEPLOY / "istio/control_plane/operator.yaml").read_text())
+    mesh = json.dumps(operator["spec"]["meshConfig"])
     return [*found, item("ConfigMap", "istio-system", "istio", data={"mesh": mesh})]
 
 
@@ -138,7 +137,7 @@ def _of_target(target: str) -> tuple[Experiment, Document]:
 def _of_files() -> list[dict[str, Any]]:
     found = []
     for name, namespace in FILES:
-        for each in yaml.load_all((DEPLOY / name).read_text(), Loader=LOADER):
+        for each in yaml.load_all((DEPLOY / name).read_text(), Loader=plain_yaml.LOADER):
             if each and namespace:
                 each["metadata"]["namespace"] = namespace
             found += [each] if each else []
@@ -205,7 +204,7 @@ def _alerting() -> list[dict[str, Any]]:
 
 
 def _data() -> list[dict[str, Any]]:
-    patroni = yaml.safe_load((DEPLOY / "data/postgres/patroni.yml").read_text())["bootstrap"]["dcs"]
+    patroni = plain_yaml.load((DEPLOY / "data/postgres/patroni.yml").read_text())["bootstrap"]["dcs"]
     return [
         item("Endpoints", "data", "postgres-config", metadata={"annotations": {"config": json.dumps(patroni)}}),
         item("BackupStorageLocation", "velero", "default", status={"phase": "Available"}),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.unit.settings import changed, planned, recorded, without
 
@@ -50,7 +50,7 @@ def test_who_must_run(objects: Any, name: str, attainable: Any) -> None:
     ],
 )
 def test_the_proxies_must_tell(objects: Any, patterns: list[str], left_out: str) -> None:
-    mesh = yaml.safe_dump({"defaultConfig": {"proxyStatsMatcher": {"inclusionRegexps": patterns}}})
+    mesh = json.dumps({"defaultConfig": {"proxyStatsMatcher": {"inclusionRegexps": patterns}}})
     answer = planned(changed(objects, "ConfigMap", "istio", {"data": {"mesh": mesh}}), TARGET)
     assert answer.attainable is not bool(left_out)
     assert left_out in answer.bound_by

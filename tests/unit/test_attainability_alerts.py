@@ -1,11 +1,12 @@
 """Both sides of each boundary that alerting draws."""
 
 import base64
+import json
 from typing import Any
 
 import pytest
-import yaml
 
+from experiments import plain_yaml
 from tests.unit.settings import changed, planned, recorded, without
 
 
@@ -16,24 +17,24 @@ def objects() -> Any:
 
 def prometheus(objects: Any, **intervals: Any) -> Any:
     (config,) = [each for each in objects if (each["kind"], each["metadata"]["name"]) == ("ConfigMap", "prometheus")]
-    content = yaml.safe_load(config["data"]["prometheus.yml"])
+    content = plain_yaml.load(config["data"]["prometheus.yml"])
     content["global"] |= intervals
-    return changed(objects, "ConfigMap", "prometheus", {"data": {"prometheus.yml": yaml.safe_dump(content)}})
+    return changed(objects, "ConfigMap", "prometheus", {"data": {"prometheus.yml": json.dumps(content)}})
 
 
 def rule(objects: Any, name: str, **changes: Any) -> Any:
     (config,) = [each for each in objects if each["metadata"]["name"] == "prometheus-rules"]
-    content = yaml.safe_load(config["data"]["alerts.yaml"])
+    content = plain_yaml.load(config["data"]["alerts.yaml"])
     for group in content["groups"]:
         group["rules"] = [{**each, **changes} if each.get("alert") == name else each for each in group["rules"]]
-    return changed(objects, "ConfigMap", "prometheus-rules", {"data": {"alerts.yaml": yaml.safe_dump(content)}})
+    return changed(objects, "ConfigMap", "prometheus-rules", {"data": {"alerts.yaml": json.dumps(content)}})
 
 
 def alertmanager(objects: Any, change: Any) -> Any:
     (secret,) = [each for each in objects if each["metadata"]["name"] == "alertmanager" and each["kind"] == "Secret"]
-    content = yaml.safe_load(base64.b64decode(secret["data"]["alertmanager.yml"]))
+    content = plain_yaml.load(base64.b64decode(secret["data"]["alertmanager.yml"]))
     change(content)
-    text = base64.b64encode(yaml.safe_dump(content).encode()).decode()
+    text = base64.b64encode(json.dumps(content).encode()).decode()
     return changed(objects, "Secret", "alertmanager", {"data": {"alertmanager.yml": text}})
 
 
@@ -80,10 +81,10 @@ def test_calling_off_must_fit_too(objects: Any, interval: str, fix: str) -> None
 
 def test_a_job_that_scrapes_less_often_than_the_others_counts(objects: Any) -> None:
     (config,) = [each for each in objects if (each["kind"], each["metadata"]["name"]) == ("ConfigMap", "prometheus")]
-    content = yaml.safe_load(config["data"]["prometheus.yml"])
+    content = plain_yaml.load(config["data"]["prometheus.yml"])
     for job in content["scrape_configs"]:
         job.update({"scrape_interval": "60s"} if job["job_name"] == "envoy" else {})
-    patched = changed(objects, "ConfigMap", "prometheus", {"data": {"prometheus.yml": yaml.safe_dump(content)}})
+    patched = changed(objects, "ConfigMap", "prometheus", {"data": {"prometheus.yml": json.dumps(content)}})
     assert planned(patched, "alert.circuit_breaker").attainable is False
     assert planned(patched, "alert.pod_availability").attainable is True
 
