@@ -18,7 +18,7 @@ proxies:                    # wait until these client proxies have it
 A patch is a JSON merge patch: null removes a field, a list is given whole. With `by_name`, for Kubernetes' own kinds,
 it is a strategic one, which knows the items of lists by their names. Every object is written into the ledger as it was
 before it is changed, so that `heal` restores it; afterwards each must equal what was written down, and every workload
-be rolled out.
+be rolled out and the named proxies have lost the change again.
 
 What of a change no longer stands when the experiment ends is recorded, for a component that was applied again meanwhile
 brings the protection back: `lasts: false` says of a change that the experiment itself ends it.
@@ -35,8 +35,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from deploy.errors import Problem
-from deploy.waiting import NotSo, eventually
-from experiments import guard, plain_yaml, pods, undo
+from experiments import guard, plain_yaml, pushes, undo
 from experiments.ledger import Ledger
 from experiments.patches import differing, essence, inside
 from experiments.radius import Thing
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
 
 WORKLOADS = frozenset({"Deployment", "StatefulSet"})
 ROLLOUT_S = 300.0
-PROXY_S = 60.0
 FAULT = "negative control"
 
 
@@ -80,16 +78,6 @@ class Change(Strict):
         return self
 
 
-class Proxies(Strict):
-    """What the proxies of some pods must show once the change has reached them."""
-
-    pods: str = Field(pattern=r"^[a-z0-9-]+/.+$")
-    config: str
-    about: str
-    lacks: str | None = None
-    has: str | None = None
-
-
 class Weakening(Strict):
     """A control file."""
 
@@ -97,7 +85,7 @@ class Weakening(Strict):
     disturbs: list[Thing]
     in_turn: bool = False
     changes: list[Change] = Field(min_length=1)
-    proxies: list[Proxies] = Field(default_factory=list)
+    proxies: list[pushes.Proxies] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +140,14 @@ def weakened(cluster: Cluster, path: Path, recorder: Recorder) -> Iterator[Calla
                 _rolled_out(cluster, changed)
         _rolled_out(cluster, changed)
         for proxies in control.proxies:
-            _reached(cluster, proxies)
+            pushes.reached(cluster, proxies)
         yield look
     finally:
         undo.heal_own(cluster.name, fault)
         _rolled_out(cluster, changed)
         _as_before(cluster, changed)
+        for proxies in control.proxies:  # else the next case would still meet what was taken away
+            pushes.reached(cluster, proxies, back=True)
 
 
 def _apply(cluster: Cluster, ledger: Ledger, fault: str, change: Change) -> list[Changed]:
@@ -234,48 +224,6 @@ def _rolled_out(cluster: Cluster, changed: list[Changed]) -> None:
     workloads = [each.before for each in changed if each.before["kind"] in WORKLOADS]
     if workloads:
         rollout.wait(cluster, workloads, within_s=ROLLOUT_S, say=lambda _: None)
-
-
-def _reached(cluster: Cluster, proxies: Proxies) -> None:
-    """Waits until the configuration of every proxy that runs shows the change: istiod's push takes its time.
-
-    Who they are is asked each time: a pod that is replaced meanwhile is none of them any more.
-
-    Raises:
-        Problem: one does not have it in time, or there is none.
-    """
-    namespace, selector = proxies.pods.split("/", 1)
-    argv = ["pilot-agent", "request", "GET", proxies.config]
-    reached: set[str] = set()
-
-    def missing() -> set[str]:
-        there = {pod.name for pod in pods.find(cluster, namespace, selector) if pod.running}
-        for name in there - reached:
-            if shows(cluster.exec(namespace, name, argv, container=pods.PROXY), proxies):
-                reached.add(name)
-        return there - reached
-
-    try:
-        eventually(
-            missing,
-            lambda left: reached and not left,
-            within_s=PROXY_S,
-            every_s=1,
-            what=f"the proxies of {proxies.pods} to get the change",
-        )
-    except NotSo as late:
-        raise Problem(
-            f"the negative control did not reach the proxies of {proxies.pods}",
-            why=str(late),
-            fix="is istiod ready, and does the control's file say what they get? then run it again",
-        ) from None
-
-
-def shows(text: str, proxies: Proxies) -> bool:
-    """Says whether a configuration speaks of what it should, and has or lacks what it should."""
-    if proxies.about not in text:
-        return False
-    return (proxies.lacks is None or proxies.lacks not in text) and (proxies.has is None or proxies.has in text)
 
 
 def _as_before(cluster: Cluster, changed: list[Changed]) -> None:

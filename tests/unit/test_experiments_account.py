@@ -17,7 +17,7 @@ from kubernetes.client import ApiException
 from deploy import paths
 from deploy.cluster import Cluster
 from deploy.errors import Problem
-from experiments import account, guard, runner, running, session, weaken
+from experiments import account, guard, pushes, runner, running, session, weaken
 from experiments.controls import recording
 from experiments.record import CASE_DIR, read_lines
 
@@ -147,7 +147,7 @@ def test_by_hand_an_experiment_that_does_not_begin_leaves_no_token(
 
 
 def test_a_token_outlives_the_longest_run() -> None:
-    longest = runner.RUN_S_MAX + runner.ROLLBACKS_S + 2 * weaken.ROLLOUT_S + weaken.PROXY_S
+    longest = runner.RUN_S_MAX + runner.ROLLBACKS_S + 2 * weaken.ROLLOUT_S + 2 * pushes.WITHIN_S
     assert longest < account.LIFETIME_S
 
 

@@ -11,7 +11,7 @@ import pytest
 from kubernetes.client import ApiException
 from kubernetes.dynamic.exceptions import NotFoundError
 
-from experiments import guard, patches, undo, weaken
+from experiments import guard, patches, pushes, undo, weaken
 from experiments.ledger import Ledger
 from experiments.record import Recorder, read_lines
 from reports.model import Outcome
@@ -147,3 +147,12 @@ def test_a_case_whose_control_did_not_stand_is_judged_to_prove_nothing(
 def test_what_a_field_holds_as_text_is_changed_inside(text: str) -> None:
     patch = patches.inside({"data": {"mesh": text}}, ["data", "mesh"], {"mode": "open"})
     assert patch == {"data": {"mesh": '{"mode": "open", "log": true}'}}
+
+
+def test_proxies_are_waited_for_in_the_beginning_and_when_the_protection_is_back(
+    undone: Any, rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[bool, bool]] = []
+    monkeypatch.setattr(pushes, "reached", lambda *_, back=False: seen.append((back, rules.live == GUARDED)))
+    undone(f"{DELETED}}}\nproxies:\n  - {{pods: shop/app=app, config: clusters, about: app, lacks: rule", lambda: None)
+    assert seen == [(False, False), (True, True)]

@@ -9,9 +9,9 @@ import pytest
 
 from deploy.errors import Problem
 from deploy.waiting import eventually
-from experiments import pods, weaken
+from experiments import catalogue, pods, pushes, weaken
 
-PROXIES = weaken.Proxies(pods="shop/app=app", config="config_dump", about="app.shop", lacks="outlier")
+PROXIES = pushes.Proxies(pods="shop/app=app", config="config_dump", about="app.shop", lacks="outlier")
 HAS_IT, NOT_YET = "app.shop", "app.shop outlier"
 
 
@@ -19,7 +19,9 @@ def pod(name: str, *, running: bool = True) -> Any:
     return SimpleNamespace(name=name, running=running)
 
 
-def reach(monkeypatch: pytest.MonkeyPatch, lists: list[list[Any]], answers: dict[str, list[str]]) -> list[str]:
+def reach(
+    monkeypatch: pytest.MonkeyPatch, lists: list[list[Any]], answers: dict[str, list[str]], *, back: bool = False
+) -> list[str]:
     """Lists and answers come one after the other, the last one again and again; returns who was asked."""
     asked: list[str] = []
 
@@ -30,9 +32,9 @@ def reach(monkeypatch: pytest.MonkeyPatch, lists: list[list[Any]], answers: dict
         return answers[name].pop(0) if len(answers[name]) > 1 else answers[name][0]
 
     monkeypatch.setattr(pods, "find", lambda *_: lists.pop(0) if len(lists) > 1 else lists[0])
-    monkeypatch.setattr(weaken, "PROXY_S", 0.2)
-    monkeypatch.setattr(weaken, "eventually", lambda *given, **named: eventually(*given, **named | {"every_s": 0.01}))
-    weaken._reached(SimpleNamespace(exec=ask), PROXIES)  # type: ignore[arg-type]
+    monkeypatch.setattr(pushes, "WITHIN_S", 0.2)
+    monkeypatch.setattr(pushes, "eventually", lambda *given, **named: eventually(*given, **named | {"every_s": 0.01}))
+    pushes.reached(SimpleNamespace(exec=ask), PROXIES, back=back)  # type: ignore[arg-type]
     return asked
 
 
@@ -57,3 +59,20 @@ def test_who_never_gets_it_and_nobody_at_all_are_said_so(
 
 def test_who_does_not_run_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reach(monkeypatch, [[pod("a"), pod("b", running=False)]], {"a": [HAS_IT]}) == ["a"]
+
+
+def test_a_protection_is_back_when_every_proxy_that_runs_has_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen live: the policies were back at the API server, and 22 s later no proxy had them; the next case was red."""
+    answers = {"a": [HAS_IT, HAS_IT, NOT_YET], "b": ["", NOT_YET]}  # one that says nothing yet is not back either
+    asked = reach(monkeypatch, [[pod("a"), pod("b")]], answers, back=True)
+    assert sorted(asked) == ["a", "a", "a", "b", "b"]
+    with pytest.raises(Problem, match="the end of the negative control did not reach the proxies of shop/app=app"):
+        reach(monkeypatch, [[pod("a")]], {"a": [HAS_IT]}, back=True)
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_every_control_says_what_its_proxies_show_only_while_it_lasts(name: str) -> None:
+    experiment = catalogue.find(name)
+    for control in experiment.controls:
+        for proxies in weaken.load(experiment.control_file(control)).proxies:
+            assert proxies.lacks or proxies.has, "it could not be told when the protection is back"
