@@ -63,7 +63,7 @@ def _verdict(record: CaseRecord, target_id: str, targets: Targets) -> Verdict:
         found = findings(record, target, statistic)
         return _stopped(record, target, found) if found else _measured(record, target, statistic)
     except Inconclusive as reason:
-        return _stopped(record, target, (Finding(Outcome.INCONCLUSIVE, reason.reason, reason.fix),))
+        return _stopped(record, target, (Finding(Outcome.INCONCLUSIVE, reason.reason, reason.fix, reason.starved),))
     except Exception as bug:  # noqa: BLE001 - a judge that crashes must never look like a pass, nor hide other verdicts
         return _stopped(
             record, target, (Finding(Outcome.ERROR, f"the judge failed: {type(bug).__name__}: {bug}", _OUR_BUG),)

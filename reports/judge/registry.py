@@ -16,11 +16,12 @@ class Inconclusive(Exception):  # noqa: N818 - not a bug: an honest answer
     Attributes:
         reason: one sentence, why not.
         fix: what would allow it.
+        starved: the machine had no time for us, which may be otherwise next time.
     """
 
-    def __init__(self, reason: str, fix: str) -> None:
+    def __init__(self, reason: str, fix: str, *, starved: bool = False) -> None:
         super().__init__(reason)
-        self.reason, self.fix = reason, fix
+        self.reason, self.fix, self.starved = reason, fix, starved
 
 
 @dataclass(frozen=True, slots=True)

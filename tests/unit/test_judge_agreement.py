@@ -84,7 +84,9 @@ def test_a_quantile_may_lie_above_its_bucket_by_the_error_alone(tmp_path: Path, 
     verdict = case.judge(tmp_path / "free")
     assert sorted(verdict.extra["differ"]) == [f"{ZONE} {name}" for name in differ]
     case.events.append({"kind": "pressure", "t": T0 + 40, "cpu_some_avg10": 51.0})
-    assert case.judge(tmp_path / "starved").outcome is (INCONCLUSIVE if differ else PASSED)
+    starved = case.judge(tmp_path / "starved")
+    assert starved.outcome is (INCONCLUSIVE if differ else PASSED)
+    assert starved.extra.get("starved", False) is bool(differ)
 
 
 def test_an_error_where_envoy_counts_none_is_no_sample(tmp_path: Path) -> None:

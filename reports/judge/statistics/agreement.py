@@ -199,6 +199,7 @@ def _not_starved(record: CaseRecord, latencies: Mapping[str, str]) -> None:
         raise Inconclusive(
             f"{apart[0]}: {latencies[apart[0]]}, but something waited for a processor {worst:.0f} % of the time",
             "free the machine",
+            starved=True,
         )
 
 
