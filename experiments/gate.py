@@ -64,11 +64,15 @@ def run(folder: Path, image_source: str, at_once: int) -> int:
     jobs += [_job(case, folder) for case in found]
     codes: dict[str, int] = {}
     as_before = True
+
+    def lives(name: str) -> bool:
+        return any(case.name == name for case in running.cases(cluster.name))
+
     try:
         with shown() as progress, baseline.kept(cluster, Recorder(folder, cluster.name)):
-            codes = dispatch.run(jobs, at_once, progress, lambda name: name in _running(cluster.name))
+            codes = dispatch.run(jobs, at_once, progress, lives)
             again = [_job(by_name[name], folder, why) for name, why in _starved(folder).items()]
-            codes |= dispatch.run(again, 1, progress, lambda name: name in _running(cluster.name))
+            codes |= dispatch.run(again, 1, progress, lives)
     except KeyboardInterrupt:
         undo.heal(cluster.name, abandoned=True)
         raise
@@ -99,15 +103,15 @@ def _starved(folder: Path) -> dict[str, str]:
     """Returns the cases that nothing but a starved machine kept from proving something, with why: alone they may."""
     if not any(folder.glob("*/case.json")):
         return {}
-    subprocess.run([sys.executable, "-m", "reports", str(folder)], cwd=ROOT, check=False, stdout=subprocess.DEVNULL)
+    judge(folder, to=subprocess.DEVNULL)
     told = json.loads((folder / RESULTS).read_text())
     (folder / RESULTS).unlink()  # the whole run is yet to be judged
     return dict(told["starved"])
 
 
-def judge(folder: Path) -> int:
-    """Judges a recorded run, prints its table and returns the judge's exit code."""
-    return subprocess.run([sys.executable, "-m", "reports", str(folder)], cwd=ROOT, check=False).returncode
+def judge(folder: Path, to: int | None = None) -> int:
+    """Judges a recorded run, prints its table (`to`: subprocess.DEVNULL) and returns the judge's exit code."""
+    return subprocess.run([sys.executable, "-m", "reports", str(folder)], cwd=ROOT, check=False, stdout=to).returncode
 
 
 def show_plan(at_once: int) -> int:
@@ -127,10 +131,6 @@ def show_plan(at_once: int) -> int:
 def _pytest(marked: str, *more: str | Path) -> list[str]:
     options = ["--no-deploy", "--keep-cluster", *map(str, more)]
     return ["-m", "pytest", "tests", "-m", f"{SELECTION} and {marked}", *options]
-
-
-def _running(cluster: str) -> set[str]:
-    return {case.name for case in running.cases(cluster)}
 
 
 def _show_times(figures: Iterable[dict[str, Any]], elapsed_s: float) -> None:

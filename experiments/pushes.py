@@ -43,7 +43,7 @@ def reached(cluster: Cluster, proxies: Proxies, *, back: bool = False) -> None:
         there = {pod.name for pod in pods.find(cluster, namespace, selector) if pod.running}
         for name in there - reached:
             text = cluster.exec(namespace, name, argv, container=pods.PROXY)
-            if proxies.about in text and shows(text, proxies) is not back:
+            if proxies.about in text and _shows(text, proxies) is not back:
                 reached.add(name)
         return there - reached
 
@@ -63,8 +63,6 @@ def reached(cluster: Cluster, proxies: Proxies, *, back: bool = False) -> None:
         ) from None
 
 
-def shows(text: str, proxies: Proxies) -> bool:
-    """Says whether a configuration speaks of what it should, and has or lacks what it should."""
-    if proxies.about not in text:
-        return False
+def _shows(text: str, proxies: Proxies) -> bool:
+    """Says whether a configuration has or lacks what the change makes it have or lack."""
     return (proxies.lacks is None or proxies.lacks not in text) and (proxies.has is None or proxies.has in text)
