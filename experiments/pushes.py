@@ -13,7 +13,12 @@ from experiments import pods
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
 
-WITHIN_S = 60.0
+WITHIN_S = 120.0
+# A listener that changes keeps its open connections on the old filter chains, with all that these let through, until
+# they have drained: 45 s (Istio's drainDuration). Whoever calls over such a connection meets what is no longer there.
+LISTENERS, WARMING = "listeners", "warming_state"
+DRAINING = "stats?filter=^listener_manager.total_.*_draining$"
+ASK_AGAIN_S = 3.0
 
 
 class Proxies(BaseModel):
@@ -30,21 +35,31 @@ class Proxies(BaseModel):
 def reached(cluster: Cluster, proxies: Proxies, *, back: bool = False) -> None:
     """Waits until the configuration of every proxy that runs shows the change or, `back`, does not show it any more.
 
-    Who they are is asked each time: a pod that is replaced meanwhile is none of them any more.
+    Who they are is asked each time: a pod that is replaced meanwhile is none of them any more. Of a change of listeners
+    the old ones must have drained too.
 
     Raises:
         Problem: one does not have it in time, or there is none.
     """
     namespace, selector = proxies.pods.split("/", 1)
-    argv = ["pilot-agent", "request", "GET", proxies.config]
+    shown: set[str] = set()
     reached: set[str] = set()
+
+    def ask(name: str, query: str) -> str:
+        argv = ["pilot-agent", "request", "GET", query]
+        return cluster.exec(namespace, name, argv, container=pods.PROXY)
+
+    def has_it(name: str) -> bool:
+        if name not in shown:
+            text = ask(name, proxies.config)
+            if proxies.about not in text or WARMING in text or _shows(text, proxies) is back:
+                return False
+            shown.add(name)
+        return LISTENERS not in proxies.config or _drained(ask(name, DRAINING))
 
     def missing() -> set[str]:
         there = {pod.name for pod in pods.find(cluster, namespace, selector) if pod.running}
-        for name in there - reached:
-            text = cluster.exec(namespace, name, argv, container=pods.PROXY)
-            if proxies.about in text and _shows(text, proxies) is not back:
-                reached.add(name)
+        reached.update(name for name in there - reached if has_it(name))
         return there - reached
 
     try:
@@ -52,7 +67,7 @@ def reached(cluster: Cluster, proxies: Proxies, *, back: bool = False) -> None:
             missing,
             lambda left: reached and not left,
             within_s=WITHIN_S,
-            every_s=1,
+            every_s=ASK_AGAIN_S if LISTENERS in proxies.config else 1,
             what=f"the proxies of {proxies.pods} to {'lose' if back else 'get'} the change",
         )
     except NotSo as late:
@@ -61,6 +76,12 @@ def reached(cluster: Cluster, proxies: Proxies, *, back: bool = False) -> None:
             why=str(late),
             fix="is istiod ready, and does the control's file say what they get? then run it again",
         ) from None
+
+
+def _drained(stats: str) -> bool:
+    """Says whether a proxy counts what drains, and counts nothing."""
+    counted = [line.rpartition(":")[2].strip() for line in stats.splitlines() if line.strip()]
+    return bool(counted) and set(counted) == {"0"}
 
 
 def _shows(text: str, proxies: Proxies) -> bool:

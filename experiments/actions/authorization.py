@@ -82,7 +82,7 @@ class Everybody:
 
     Attributes:
         mark: in the User-Agent of every call, and so in the log of every proxy that it met.
-        answered: how many calls over HTTP got an answer.
+        answered: how many calls over HTTP the target's side answered; what the caller's own proxy says is no answer.
     """
 
     cluster: Cluster
@@ -154,7 +154,7 @@ class Everybody:
         answers = calls.make(self.cluster, (place.namespace, place.name), self.plan.callers[name].container, asked)
         hi, rest = time.monotonic(), iter(answers)
         outcomes = [[outcome(next(rest)) for _ in self.targets[row.target]] for row in rows]
-        self.answered += sum(answer.status > 0 for answer in answers)
+        self.answered += sum(kind != "unanswered" for found in outcomes for kind, _ in found)
         return [self._event((row, name), expected, found, lo, hi) for row, found in zip(rows, outcomes, strict=True)]
 
     def _calls(self, row: Row) -> Iterator[Call]:

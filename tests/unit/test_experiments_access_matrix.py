@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from experiments.actions.authorization import knocked, logged, outcome
+from experiments import pods
+from experiments.actions.authorization import Everybody, knocked, logged, outcome
+from experiments.drivers import calls
 from experiments.drivers.calls import Answer
 from experiments.matrix import Matrix
 
@@ -92,3 +95,21 @@ def test_what_came_in_is_counted_and_what_the_caller_sent_is_not() -> None:
 [x] "GET / HTTP/1.1" 200 - via_upstream - "-" "other" "app:8080" "127.0.0.6" inbound|8080|| 127.0.0.6:1 10.0.0.1:8080
 """
     assert logged(text, "m1") == {"came": 2, "denied": 1}
+
+
+def test_what_the_callers_own_proxy_says_came_from_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen live: two replicas could not be reached, and the targets' logs were waited for to have these calls too."""
+    replica = SimpleNamespace(running=True, ready=True, ip="10.0.0.1", namespace="callers", account="caller", name="x")
+    answers = [Answer(200, "{}"), Answer(503, "upstream connect error"), Answer(403, "RBAC: access denied")]
+    monkeypatch.setattr(pods, "find", lambda *_: [replica] * 3)
+    monkeypatch.setattr(pods, "one_running", lambda *_: replica)
+    monkeypatch.setattr(calls, "make", lambda *_: answers)
+    visitor = {name: caller for name, caller in CALLERS.items() if name == "visitor"}
+    everybody = Everybody(SimpleNamespace(), Matrix.read({"callers": visitor, "matrix": [SERVED]}), 1)  # type: ignore[arg-type]
+    (event,) = everybody.tries("allowed")
+    assert {kind: event[kind] for kind in ("allowed", "refused", "unanswered")} == {
+        "allowed": 1,
+        "refused": 1,
+        "unanswered": 1,
+    }
+    assert everybody.answered == 2

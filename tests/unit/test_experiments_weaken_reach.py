@@ -20,7 +20,12 @@ def pod(name: str, *, running: bool = True) -> Any:
 
 
 def reach(
-    monkeypatch: pytest.MonkeyPatch, lists: list[list[Any]], answers: dict[str, list[str]], *, back: bool = False
+    monkeypatch: pytest.MonkeyPatch,
+    lists: list[list[Any]],
+    answers: dict[str, list[str]],
+    *,
+    back: bool = False,
+    proxies: pushes.Proxies = PROXIES,
 ) -> list[str]:
     """Lists and answers come one after the other, the last one again and again; returns who was asked."""
     asked: list[str] = []
@@ -34,7 +39,7 @@ def reach(
     monkeypatch.setattr(pods, "find", lambda *_: lists.pop(0) if len(lists) > 1 else lists[0])
     monkeypatch.setattr(pushes, "WITHIN_S", 0.2)
     monkeypatch.setattr(pushes, "eventually", lambda *given, **named: eventually(*given, **named | {"every_s": 0.01}))
-    pushes.reached(SimpleNamespace(exec=ask), PROXIES, back=back)  # type: ignore[arg-type]
+    pushes.reached(SimpleNamespace(exec=ask), proxies, back=back)  # type: ignore[arg-type]
     return asked
 
 
@@ -68,6 +73,19 @@ def test_a_protection_is_back_when_every_proxy_that_runs_has_it_again(monkeypatc
     assert sorted(asked) == ["a", "a", "a", "b", "b"]
     with pytest.raises(Problem, match="the end of the negative control did not reach the proxies of shop/app=app"):
         reach(monkeypatch, [[pod("a")]], {"a": [HAS_IT]}, back=True)
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_change_of_listeners_is_there_when_nothing_drains(monkeypatch: pytest.MonkeyPatch, *, back: bool) -> None:
+    """Seen live: 37 calls went through over connections of before, 20 s after every proxy had its policies again."""
+    listeners = PROXIES.model_copy(update={"config": "config_dump?resource=dynamic_listeners"})
+    new, old = (NOT_YET, HAS_IT) if back else (HAS_IT, NOT_YET)
+    four, none = "listener_manager.total_filter_chains_draining: 4\n", "listener_manager.total_listeners_draining: 0\n"
+    done = four.replace("4", "0") + none
+    answers = {"a": [old, f"{new} warming_state", new, "", four + none, done]}
+    assert len(reach(monkeypatch, [[pod("a")]], answers, back=back, proxies=listeners)) == 6
+    with pytest.raises(Problem, match="did not reach the proxies"):
+        reach(monkeypatch, [[pod("a")]], {"a": [new, four + none]}, back=back, proxies=listeners)
 
 
 @pytest.mark.parametrize("name", catalogue.names())
