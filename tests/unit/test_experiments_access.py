@@ -195,6 +195,13 @@ def test_every_account_but_the_weakening_one_is_some_experiments(shipped: set[Gr
     assert found | {"weaken"} == accounts()
 
 
+def test_who_may_watch_pods_watches_them_in_some_experiment(shipped: set[Grant]) -> None:
+    configured = [documents.load(catalogue.find(name).path, name).configuration for name in catalogue.names()]
+    watching = {(each.account, namespace) for each in configured for namespace in each.watch}
+    granted = {grant for grant in shipped if (grant.verb, grant.resource) == ("watch", "pods")}
+    assert {(grant.account, grant.namespace) for grant in granted} == watching
+
+
 CHANGING = frozenset({"create", "update", "patch", "delete"})
 EXECS = {Grant("weaken", "create", "", "pods/exec", namespace) for namespace in ("shop", "callers", "istio-system")}
 
