@@ -21,7 +21,7 @@ lint: setup  ## style, types, imports, YAML
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy && .venv/bin/lint-imports --no-cache && $(PYTHON) -m yamllint --strict .
 
 unit: setup  ## tests of pure logic: no process, no socket
-	@$(PYTHON) -m pytest tests/unit -n 2 -q
+	@$(PYTHON) -m pytest tests/unit -n logical -q
 
 component: setup  ## tests with real processes, servers and load on this machine: no cluster, no Docker, no network
 	@$(PYTHON) -m pytest tests/component -n 2 --dist loadfile -q

@@ -68,8 +68,8 @@ def kept_out(cluster: Cluster, clients: Iterable[Pod] | None = None) -> list[tup
     """Returns the clients, of those given or of all, that keep a replica of the shop out, and the names of those."""
     clients = list(clients or _clients(cluster))
     by_ip = {pod.ip: pod.name for pod in pods.find(cluster, SHOP) if pod.running}
-    told = _side_by_side(_asked(cluster), clients)
-    found = ((client, {by_ip[ip] for ip in ejected(each) if ip in by_ip}) for client, each in told)
+    told = _side_by_side(_unless_gone(lambda client: envoy.clusters_of(cluster, client, SHOP)), clients)
+    found = ((client, {by_ip[ip] for ip in ejected(each or {}) if ip in by_ip}) for client, each in told)
     return [(client, sorted(names)) for client, names in found if names]
 
 
@@ -142,24 +142,23 @@ def _side_by_side[T](ask: Callable[[Pod], T], clients: Sequence[Pod]) -> list[tu
         return list(zip(clients, pool.map(ask, clients), strict=True))
 
 
-def _told(cluster: Cluster, lasts_ms: str) -> Callable[[Pod], bool]:
+def _told(cluster: Cluster, lasts_ms: str) -> Callable[[Pod], bool | None]:
     """Returns what tells a proxy how long an ejection lasts, and says whether it heard."""
 
     def tell(client: Pod) -> bool:
-        try:
-            envoy.override(cluster, client, LASTS, lasts_ms)
-        except Exception:  # noqa: BLE001 - a proxy on its way out; who asks for its answer asks again
-            return False
+        envoy.override(cluster, client, LASTS, lasts_ms)
         return True
 
-    return tell
+    return _unless_gone(tell)
 
 
-def _asked(cluster: Cluster) -> Callable[[Pod], dict[str, dict[str, str]]]:
-    def ask(client: Pod) -> dict[str, dict[str, str]]:
+def _unless_gone[T](ask: Callable[[Pod], T]) -> Callable[[Pod], T | None]:
+    """Asks likewise; a proxy on its way out says nothing, and whatever it knew ends with it."""
+
+    def asked(client: Pod) -> T | None:
         try:
-            return envoy.clusters_of(cluster, client, SHOP)
-        except Exception:  # noqa: BLE001 - a proxy on its way out says nothing, and whatever it knew ends with it
-            return {}
+            return ask(client)
+        except Exception:  # noqa: BLE001 - it may be gone in any way; who needs its answer asks again
+            return None
 
-    return ask
+    return asked
