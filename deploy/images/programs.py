@@ -108,9 +108,10 @@ def _build(catalogue: Catalogue, graph_name: str, graph: Graph, names: list[str]
     flags = " ".join(("-s", "-w", *graph.ldflags))
     (paths.cache() / "bin").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=paths.cache(), prefix="go-") as out:
-        argv = ["go", "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", f"{out}/"]
+        # What the linker would strip (-w) is not compiled first: that is a tenth of the compiler's time.
+        argv = ["go", "build", "-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false", "-ldflags", flags]
         done = subprocess.run(
-            [*argv, *(graph.programs[name] for name in names)],
+            [*argv, "-o", f"{out}/", *(graph.programs[name] for name in names)],
             cwd=graph_folder(graph_name),
             # The compiler spends a good part of its time on collecting garbage; memory is what these machines have.
             env={"GOGC": "400", **os.environ, "CGO_ENABLED": "0"},
