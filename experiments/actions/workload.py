@@ -180,7 +180,13 @@ def _end(switch: Switch, act: Callable[[Sequence[Replica]], object]) -> list[dic
     return observed
 
 
-def watch_ejections(namespace: str, app: str, clients: list[str], symptom: str = "answer errors") -> dict[str, Any]:
+def watch_ejections(
+    namespace: str,
+    app: str,
+    clients: list[str],
+    symptom: str = "answer errors",
+    clients_in: dict[str, list[str]] | None = None,
+) -> dict[str, Any]:
     """Begins to watch, in every client's proxy, which replicas of a tier are ejected; ends with the experiment.
 
     Args:
@@ -188,19 +194,27 @@ def watch_ejections(namespace: str, app: str, clients: list[str], symptom: str =
         app: the tier.
         clients: label selectors with their namespace, "istio-system/app=istio-ingressgateway".
         symptom: of the fault for which they should eject: "answer errors", "hang" or "refuse connections".
+        clients_in: selectors by zone: of these only the clients that stand in it. Four fifths of the calls stay in
+            their zone, so that others would meet a bad replica too seldom to know it.
     """
     running = session.current()
+    wanted = [("", selector) for selector in clients]
+    wanted += [(zone, selector) for zone, selectors in (clients_in or {}).items() for selector in selectors]
     hosts = {pod.ip: pod.name for pod in pods.find(running.cluster, namespace, f"app={app}")}
-    upstream = f"outbound|[0-9]*|[^|]*|{app}.{namespace}.svc.cluster.local::"
+    service = f"{app}.{namespace}.svc.cluster.local"
     watchers: dict[str, EjectionWatcher] = {}
-    for selector in clients:
+    for zone, selector in wanted:
         client_namespace, labels = selector.split("/", 1)
-        found = [pod for pod in pods.find(running.cluster, client_namespace, labels) if pod.running]
+        there = [pod for pod in pods.find(running.cluster, client_namespace, labels) if pod.running]
+        found = _in_zone(there, zone)
         if not found:
-            raise Problem(f"no client runs that matches {selector}", fix=f"kubectl -n {client_namespace} get pods")
+            where = f" in {zone}" if zone else ""
+            raise Problem(
+                f"no client runs{where} that matches {selector}", fix=f"kubectl -n {client_namespace} get pods"
+            )
         for pod in found:
             name = f"{client_namespace}/{pod.name}"
-            watchers[name] = EjectionWatcher(running.recorder, running.cluster, name, upstream, hosts)
+            watchers[name] = EjectionWatcher(running.recorder, running.cluster, name, service, hosts)
             running.add(watchers[name])
     eventually(
         lambda: [name for name, watcher in watchers.items() if watcher.polls == 0],

@@ -72,11 +72,11 @@ class EjectionWatcher(ProxyWatcher):
     """Watches one client's proxy and writes the events of the hosts it was told about."""
 
     def __init__(
-        self, recorder: Recorder, cluster: Cluster, client: str, upstream: str, hosts: Mapping[str, str]
+        self, recorder: Recorder, cluster: Cluster, client: str, service: str, hosts: Mapping[str, str]
     ) -> None:
-        """`client` is "<namespace>/<pod>", `upstream` a pattern for Envoy's cluster names, `hosts` pod names by ip."""
+        """`client` is "<namespace>/<pod>", `service` whom it calls ("app.shop.svc…"), `hosts` pod names by ip."""
         super().__init__("ejection watcher", recorder, cluster, client)
-        self.upstream, self.hosts = upstream, hosts
+        self.service, self.hosts = service, hosts
         self.flagged: frozenset[str] = frozenset()  # pods that this client keeps out at the moment
 
     def watch(self) -> None:
@@ -90,7 +90,8 @@ class EjectionWatcher(ProxyWatcher):
         return self.hosts.get(host.rpartition(":")[0])
 
     def _polls(self) -> Iterator[Poll]:
-        for line in self.lines("/clusters", f"^{self.upstream}.*failed_outlier_check", "::health_flags", PERIOD_S):
+        flagged = f"^outbound|[0-9]*|[^|]*|{self.service}::.*failed_outlier_check"  # grep's, where | is no alternative
+        for line in self.lines(f"/clusters?filter={self.service}", flagged, "::health_flags", PERIOD_S):
             poll = parse(line)
             if poll.hosts is not None:
                 self.polls += 1

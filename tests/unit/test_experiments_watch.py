@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from urllib3.exceptions import ReadTimeoutError
 
-from experiments.actions import tries
+from deploy.errors import Problem
+from experiments.actions import tries, workload
 from experiments.actions.handshakes import parse_inbound, ports_of
 from experiments.actions.workload import choose
 from experiments.drivers import access_log
@@ -171,3 +172,36 @@ def test_tries_of_calls_that_met_an_error_are_put_in_order() -> None:
     found = tries.failed(lines, ahead_s=1796036400.0)  # 2026-11-30 11:00
     assert list(found) == ["a"]
     assert found["a"] == [tries.Try("app-2", 0.25, 0.27, 503), tries.Try("app-1", 0.5, 0.51, 200)]
+
+
+def client(name: str, node: str) -> Any:
+    return SimpleNamespace(name=name, ip=f"10.0.0.{name[-1]}", node=node, running=True)
+
+
+def watched(monkeypatch: pytest.MonkeyPatch, clients: list[str], clients_in: dict[str, list[str]]) -> list[str]:
+    there = {"app=caller": [client("caller-1", "a")], "app=app": [client("app-2", "a"), client("app-3", "b")]}
+    nodes = {"us-east-1a": ["a"], "us-east-1c": ["c"]}
+    told: list[Any] = []
+    running = SimpleNamespace(
+        cluster=SimpleNamespace(nodes_in=nodes.__getitem__),
+        recorder=SimpleNamespace(event=lambda kind, **about: told.append((kind, about))),
+        add=lambda _: None,
+    )
+    monkeypatch.setattr(workload.session, "current", lambda: running)
+    monkeypatch.setattr(workload.pods, "find", lambda _cluster, _namespace, selector: there.get(selector, []))
+    monkeypatch.setattr(workload, "EjectionWatcher", lambda *_: SimpleNamespace(polls=1))
+    workload.watch_ejections("shop", "api", clients, clients_in=clients_in)
+    ((kind, about),) = told
+    assert (kind, about["fault"]) == ("clients", "replicas of shop/api answer errors")
+    return list(about["expected"])
+
+
+def test_of_the_clients_of_a_zone_those_that_stand_in_it_are_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = watched(monkeypatch, ["callers/app=caller"], {"us-east-1a": ["shop/app=app"]})
+    assert names == ["callers/caller-1", "shop/app-2"]
+    assert watched(monkeypatch, ["shop/app=app"], {}) == ["shop/app-2", "shop/app-3"]
+
+
+def test_a_zone_without_such_a_client_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Problem, match="no client runs in us-east-1c that matches shop/app=app"):
+        watched(monkeypatch, [], {"us-east-1c": ["shop/app=app"]})
