@@ -13,6 +13,7 @@ from experiments.attainability.model import Attainability, Item, Question, named
 from experiments.attainability.registry import Check, bounds
 
 BREAKING = ("break_replicas", "hang_replicas", "refuse_connections")
+WATCHING, GATEWAY = "watch_ejections", "/app=".join(mesh.INGRESS)
 
 
 def _by_rule(answer: Callable[[Question, Item], Attainability]) -> Check:
@@ -37,6 +38,12 @@ def _hosts(question: Question) -> dict[str, int]:
     return mesh.endpoints(question.settings, fault["namespace"], fault["app"])
 
 
+def _clients(question: Question) -> list[Client]:
+    """Who calls the broken tier: the gateways only where their proxies are watched, else others call for them."""
+    watched = GATEWAY in question.arguments(WATCHING)["clients"]
+    return mesh.clients(question.traffic, mesh.endpoints(question.settings, *mesh.INGRESS) if watched else {})
+
+
 @bounds("ejection_s")
 @_by_rule
 def ejection(question: Question, rule: Item) -> Attainability:
@@ -45,7 +52,7 @@ def ejection(question: Question, rule: Item) -> Attainability:
     Every client's proxy ejects for itself, and at once: the sweep at `interval` only brings replicas back.
     """
     hosts = _hosts(question)
-    clients = mesh.clients(question.traffic, mesh.endpoints(question.settings, *mesh.INGRESS))
+    clients = _clients(question)
     # The bad replica may be in any zone: the best figure is that of the zone where the slowest client is quickest.
     floor_s, client = min((_slowest(question, rule, clients, zone, hosts) for zone in hosts), key=lambda pair: pair[0])
     errors = mesh.errors_until_ejected(rule)

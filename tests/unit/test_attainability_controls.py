@@ -47,7 +47,7 @@ def test_a_control_puts_its_target_out_of_reach(untouched: Any, name: str, contr
     ("target", "floor", "measured"),
     [
         ("mesh.ejection", 13.4, 16.0),
-        ("mesh.ejection_api", 5.0, 16.4),
+        ("mesh.ejection_api", 6.0, 7.9),
         ("mesh.zone_isolation", 11.25, 43.2),
         ("mesh.ejection_connections", 7.5, 9.0),
         ("mesh.ejection_threshold", 3, 3),

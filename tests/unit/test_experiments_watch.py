@@ -8,6 +8,7 @@ import pytest
 from urllib3.exceptions import ReadTimeoutError
 
 from deploy.errors import Problem
+from experiments import pods, session
 from experiments.actions import tries, workload
 from experiments.actions.handshakes import parse_inbound, ports_of
 from experiments.actions.workload import choose
@@ -187,8 +188,8 @@ def watched(monkeypatch: pytest.MonkeyPatch, clients: list[str], clients_in: dic
         recorder=SimpleNamespace(event=lambda kind, **about: told.append((kind, about))),
         add=lambda _: None,
     )
-    monkeypatch.setattr(workload.session, "current", lambda: running)
-    monkeypatch.setattr(workload.pods, "find", lambda _cluster, _namespace, selector: there.get(selector, []))
+    monkeypatch.setattr(session, "current", lambda: running)
+    monkeypatch.setattr(pods, "find", lambda _cluster, _namespace, selector: there.get(selector, []))
     monkeypatch.setattr(workload, "EjectionWatcher", lambda *_: SimpleNamespace(polls=1))
     workload.watch_ejections("shop", "api", clients, clients_in=clients_in)
     ((kind, about),) = told
