@@ -9,6 +9,7 @@ Prose is left as it is: what a reason says is checked, how it is worded is not t
 from __future__ import annotations
 
 import importlib
+import mmap
 import os
 import signal
 import sys
@@ -131,10 +132,13 @@ class Mutation:
         }
         self.reached: dict[FunctionType, list[tuple[float, pytest.Item]]] = {f: [] for f in self.functions.values()}
         self.survivors: list[Mutant] = []
+        self.noticed_by = memoryview(mmap.mmap(-1, 4 * (len(every) + 1))).cast("i")  # shared with the forks
+        self.numbers: dict[pytest.Item, int] = {}
         self.unmutated_failed: list[str] = []
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Sees which test reaches which function, then lets every mutant live for a moment."""
+        self.numbers = {item: number for number, item in enumerate(session.items, start=1)}
         self._reach(session.items)
         if not self.unmutated_failed:
             self._live()
@@ -161,24 +165,31 @@ class Mutation:
             tests.sort(key=lambda each: each[0])
 
     def _live(self) -> None:
-        running: dict[int, Mutant] = {}
-        for number, mutant in enumerate(self.every, start=1):
+        running: dict[int, int] = {}
+        for number, mutant in enumerate(self.every):
             while len(running) >= (os.cpu_count() or 1):
                 self._reap(running)
-            running[self._fork(mutant)] = mutant
-            if number % 200 == 0:
+            running[self._fork(number, mutant)] = number
+            if number and number % 200 == 0:
                 print(f"{number} of {len(self.every)}, {len(self.survivors)} survived", flush=True)
         while running:
             self._reap(running)
 
-    def _reap(self, running: dict[int, Mutant]) -> None:
+    def _reap(self, running: dict[int, int]) -> None:
         child, status = os.wait()
-        mutant = running.pop(child)
+        number = running.pop(child)
+        mutant = self.every[number]
         if status == 0:
             self.survivors.append(mutant)
             print(mutant, flush=True)
+        else:  # what noticed one mistake of a function is asked first about its next
+            tests = self.reached[self.functions[mutant.file, mutant.function]]
+            noticed = self.noticed_by[number]
+            if noticed:
+                which = next(k for k, (_, item) in enumerate(tests) if self.numbers[item] == noticed)
+                tests.insert(0, tests.pop(which))
 
-    def _fork(self, mutant: Mutant) -> int:
+    def _fork(self, number: int, mutant: Mutant) -> int:
         child = os.fork()
         if child:
             return child
@@ -193,6 +204,7 @@ class Mutation:
             for took_s, item in self.reached[function]:
                 signal.setitimer(signal.ITIMER_PROF, TEST_S_MAX + 10 * took_s)
                 if time.process_time() - begin < TESTS_S_MAX and _fails(item):
+                    self.noticed_by[number] = self.numbers[item]
                     os._exit(1)
         except BaseException:  # noqa: BLE001 - whatever it is, it was noticed
             os._exit(1)
