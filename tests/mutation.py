@@ -8,6 +8,7 @@ Prose is left as it is: what a reason says is checked, how it is worded is not t
 
 from __future__ import annotations
 
+import gc
 import importlib
 import mmap
 import os
@@ -165,6 +166,7 @@ class Mutation:
             tests.sort(key=lambda each: each[0])
 
     def _live(self) -> None:
+        gc.freeze()  # else each fork would look through, and so copy, all that is there
         running: dict[int, int] = {}
         for number, mutant in enumerate(self.every):
             while len(running) >= (os.cpu_count() or 1):
