@@ -2,7 +2,7 @@
 
 The ways are mutmut's. Its runner is not used, because it leaves every decorated function out (each statistic is one)
 and collects the tests anew for each mutant. Here they are collected once, and each mutant is a fork of the warm process
-in which one function has other code; it runs the tests that reach that function until one fails.
+in which one function has other code; it runs the tests that reach the changed statement until one fails.
 Prose is left as it is: what a reason says is checked, how it is worded is not the verdict.
 """
 
@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -41,10 +41,15 @@ TOOL = 4  # a number of sys.monitoring that nobody else takes
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One function of a module with one small change."""
+    """One function of a module with one small change.
+
+    Attributes:
+        statement: its first and last line; of one that holds others (if, for, with), of its head.
+    """
 
     file: Path
     line: int
+    statement: tuple[int, int]
     function: str
     before: str
     after: str
@@ -67,13 +72,13 @@ def mutants(path: Path) -> Iterator[Mutant]:
     for name, function in _functions(wrapper.module.body):
         before = wrapper.module.code_for_node(function).splitlines()
         first = positions[function].start.line
-        for node in _mutable(function.body):
+        for node, statement in _mutable(function.body, positions):
             for kind, operator in mutation_operators:
                 for changed in operator(node) if isinstance(node, kind) else ():
                     source = wrapper.module.code_for_node(function.deep_replace(node, changed))
                     was, now = _difference(before, source.splitlines())
                     line = positions[node].start.line if node in positions else first
-                    yield Mutant(path, line, name, was, now, source)
+                    yield Mutant(path, line, statement, name, was, now, source)
 
 
 def _functions(body: Sequence[cst.CSTNode], within: str = "") -> Iterator[tuple[str, cst.FunctionDef]]:
@@ -84,14 +89,21 @@ def _functions(body: Sequence[cst.CSTNode], within: str = "") -> Iterator[tuple[
             yield from _functions(node.body.body, f"{within}{node.name.value}.")
 
 
-def _mutable(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """What is run when the function is: no annotation, no decorator, no default; and no prose."""
+def _mutable(
+    node: cst.CSTNode, positions: Mapping[cst.CSTNode, Any], statement: tuple[int, int] = (0, 0)
+) -> Iterator[tuple[cst.CSTNode, tuple[int, int]]]:
+    """What is run when the function is, and in which statement: no annotation, no decorator, no default, no prose."""
     if isinstance(node, cst.Annotation | cst.Decorator | cst.Parameters):
         return
+    if isinstance(node, cst.BaseSmallStatement | cst.BaseCompoundStatement):
+        begin, end = positions[node].start.line, positions[node].end.line
+        if isinstance(block := getattr(node, "body", None), cst.BaseSuite):
+            end = max(begin, positions[block.body[0]].start.line - 1)
+        statement = begin, end
     if not (isinstance(node, cst.SimpleString) and " " in node.value):
-        yield node
+        yield node, statement
     for child in node.children:
-        yield from _mutable(child)
+        yield from _mutable(child, positions, statement)
 
 
 def _difference(before: Sequence[str], after: Sequence[str]) -> tuple[str, str]:
@@ -131,7 +143,7 @@ class Mutation:
         self.functions = {
             (m.file, m.function): function_of(importlib.import_module(module_name(m.file)), m.function) for m in every
         }
-        self.reached: dict[FunctionType, list[tuple[float, pytest.Item]]] = {f: [] for f in self.functions.values()}
+        self.reached: dict[tuple[Path, int], list[tuple[float, pytest.Item]]] = {}  # by file and line, quickest first
         self.survivors: list[Mutant] = []
         self.noticed_by = memoryview(mmap.mmap(-1, 4 * (len(every) + 1))).cast("i")  # shared with the forks
         self.numbers: dict[pytest.Item, int] = {}
@@ -146,24 +158,37 @@ class Mutation:
         return True
 
     def _reach(self, items: Sequence[pytest.Item]) -> None:
-        by_code = {function.__code__: function for function in self.reached}
-        seen: set[CodeType] = set()
+        files = {str(mutant.file): mutant.file for mutant in self.every}
+        seen: set[tuple[str, int]] = set()
+
+        def ran(code: CodeType, line: int) -> object:
+            seen.add((code.co_filename, line))
+            return sys.monitoring.DISABLE  # until the next test
+
         monitoring = sys.monitoring
         monitoring.use_tool_id(TOOL, "mutation")
-        monitoring.register_callback(TOOL, monitoring.events.PY_START, lambda code, _offset: seen.add(code))
-        for code in by_code:
-            monitoring.set_local_events(TOOL, code, monitoring.events.PY_START)
+        monitoring.register_callback(TOOL, monitoring.events.LINE, ran)
+        for function in self.functions.values():
+            for code in (function.__code__, *_deeper(function.__code__)):
+                monitoring.set_local_events(TOOL, code, monitoring.events.LINE)
         for item in items:
             seen.clear()
+            monitoring.restart_events()
             begin = time.process_time()
             if _fails(item):
                 self.unmutated_failed.append(item.nodeid)
             took_s = time.process_time() - begin
-            for code in seen:
-                self.reached[by_code[code]].append((took_s, item))
+            for name, line in seen:
+                self.reached.setdefault((files[name], line), []).append((took_s, item))
         monitoring.free_tool_id(TOOL)
         for tests in self.reached.values():
             tests.sort(key=lambda each: each[0])
+
+    def _tests(self, mutant: Mutant) -> list[tuple[float, pytest.Item]]:
+        """Those that reach the changed statement: what noticed a mistake in it first, then the quickest."""
+        begin, end = mutant.statement
+        lines = [self.reached.get((mutant.file, line), []) for line in range(begin, end + 1)]
+        return max(lines, key=len, default=[])
 
     def _live(self) -> None:
         gc.freeze()  # else each fork would look through, and so copy, all that is there
@@ -184,12 +209,10 @@ class Mutation:
         if status == 0:
             self.survivors.append(mutant)
             print(mutant, flush=True)
-        else:  # what noticed one mistake of a function is asked first about its next
-            tests = self.reached[self.functions[mutant.file, mutant.function]]
-            noticed = self.noticed_by[number]
-            if noticed:
-                which = next(k for k, (_, item) in enumerate(tests) if self.numbers[item] == noticed)
-                tests.insert(0, tests.pop(which))
+        elif noticed := self.noticed_by[number]:  # this test is asked first about the next mistake
+            tests = self._tests(mutant)
+            which = next(k for k, (_, item) in enumerate(tests) if self.numbers[item] == noticed)
+            tests.insert(0, tests.pop(which))
 
     def _fork(self, number: int, mutant: Mutant) -> int:
         child = os.fork()
@@ -203,7 +226,7 @@ class Mutation:
         try:
             function.__code__ = code_of(mutant)
             begin = time.process_time()
-            for took_s, item in self.reached[function]:
+            for took_s, item in self._tests(mutant):
                 signal.setitimer(signal.ITIMER_PROF, TEST_S_MAX + 10 * took_s)
                 if time.process_time() - begin < TESTS_S_MAX and _fails(item):
                     self.noticed_by[number] = self.numbers[item]
