@@ -31,9 +31,9 @@ from mutmut.mutation.mutators import mutation_operators
 
 ROOT = Path(__file__).resolve().parent.parent
 JUDGE = ROOT / "reports" / "judge"
-TESTS = ("test_judge_*.py", "test_report_targets.py")
+TESTS = ("test_judge_*.py", "test_report_run.py", "test_report_targets.py", "test_second_attempt.py")
 SCORE_PERCENT_MIN = 90.0
-# In seconds of processor time: that a machine is busy is not noticed by a test. A mutant that the quickest tests of so
+# In seconds of processor time: that a machine is busy is not noticed by a test. A mutant that the first tests of so
 # many seconds leave alive counts as alive: the score is a lower bound.
 TESTS_S_MAX, TEST_S_MAX = 4.0, 5.0
 TOOL = 4  # a number of sys.monitoring that nobody else takes
@@ -143,7 +143,7 @@ class Mutation:
         self.functions = {
             (m.file, m.function): function_of(importlib.import_module(module_name(m.file)), m.function) for m in every
         }
-        self.reached: dict[tuple[Path, int], list[tuple[float, pytest.Item]]] = {}  # by file and line, quickest first
+        self.reached: dict[tuple[Path, int], list[tuple[float, pytest.Item]]] = {}  # by file and line, in turn
         self.survivors: list[Mutant] = []
         self.noticed_by = memoryview(mmap.mmap(-1, 4 * (len(every) + 1))).cast("i")  # shared with the forks
         self.numbers: dict[pytest.Item, int] = {}
@@ -181,11 +181,10 @@ class Mutation:
             for name, line in seen:
                 self.reached.setdefault((files[name], line), []).append((took_s, item))
         monitoring.free_tool_id(TOOL)
-        for tests in self.reached.values():
-            tests.sort(key=lambda each: each[0])
+        self.reached = {where: _varied(tests) for where, tests in self.reached.items()}
 
     def _tests(self, mutant: Mutant) -> list[tuple[float, pytest.Item]]:
-        """Those that reach the changed statement: what noticed a mistake in it first, then the quickest."""
+        """Those that reach the changed statement: what noticed a mistake in it first."""
         begin, end = mutant.statement
         lines = [self.reached.get((mutant.file, line), []) for line in range(begin, end + 1)]
         return max(lines, key=len, default=[])
@@ -234,6 +233,17 @@ class Mutation:
         except BaseException:  # noqa: BLE001 - whatever it is, it was noticed
             os._exit(1)
         os._exit(0)
+
+
+def _varied(tests: Sequence[tuple[float, pytest.Item]]) -> list[tuple[float, pytest.Item]]:
+    """The quickest example of each test, then another of each: hundreds of examples of one must not use up the time."""
+    seen: Counter[str] = Counter()
+    found = []
+    for took_s, item in sorted(tests, key=lambda each: each[0]):
+        name = item.nodeid.partition("[")[0]
+        found.append((seen[name], took_s, item))
+        seen[name] += 1
+    return [(took_s, item) for _, took_s, item in sorted(found, key=lambda each: each[:2])]
 
 
 def _fails(item: pytest.Item) -> bool:
