@@ -28,6 +28,9 @@ def test_the_most_connections_at_any_look_decide(tmp_path: Path, most: int, outc
     verdict = judged(tmp_path, *looks(most))
     assert verdict.outcome is outcome, verdict.reason
     assert known(verdict).hi == most
+    assert set(verdict.extra) == {"connections", "refused"}
+    assert max(verdict.extra["connections"].values()) == most
+    assert verdict.extra["refused"] == 100
 
 
 def test_one_look_is_enough_to_break_it(tmp_path: Path) -> None:
@@ -64,8 +67,10 @@ def test_a_limit_that_was_not_put_to_the_test_proves_nothing(
     verdict = judged(tmp_path, *events, burst=burst)
     assert verdict.outcome is INCONCLUSIVE, verdict.reason
     assert reason in verdict.reason
+    assert verdict.fix
 
 
 def test_without_slow_replicas_nothing_is_proven(tmp_path: Path) -> None:
     verdict = records_pool.case([*fault("other", 20), *looks()]).judge(tmp_path)
     assert verdict.outcome is INCONCLUSIVE
+    assert (verdict.reason, verdict.fix) == ("no fault made replicas slow", "slow_replicas")

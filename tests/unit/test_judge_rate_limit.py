@@ -23,6 +23,8 @@ def test_what_passes_beyond_the_limit_is_a_violation(tmp_path: Path, passed: int
     verdict = case(flood=calls(0, 300, passed)).judge(tmp_path)
     assert verdict.outcome is (FAILED if violations else PASSED), verdict.reason
     assert known(verdict).hi == violations
+    told = {"passed": passed, "answered": 1200, "may_pass": MAY_PASS, "refused_below": {"below": 0, "after": 0}}
+    assert verdict.extra == told
 
 
 @pytest.mark.parametrize("name", ["below", "after"])
@@ -54,6 +56,7 @@ def test_what_proves_nothing(tmp_path: Path, changed: Any, reason: str) -> None:
     verdict = case(**changed).judge(tmp_path)
     assert verdict.outcome is INCONCLUSIVE, verdict.reason
     assert reason in verdict.reason
+    assert verdict.fix
 
 
 def test_what_follows_within_ten_seconds_shows_the_recovery(tmp_path: Path) -> None:

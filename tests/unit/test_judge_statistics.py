@@ -209,6 +209,7 @@ class TestDisruption:
     def test_the_boundary_of_every_tier_passes(self, tmp_path: Path) -> None:
         verdict = pdb_case().judge(tmp_path)
         assert verdict.outcome is PASSED
+        assert verdict.extra == {"kept_percent": {"app": 66.7, "api": 66.7, "worker": 66.7}}
         assert known(verdict).lo == pytest.approx(200 / 3)
         assert verdict.margin == pytest.approx(2 / 3, abs=1e-5)
 
@@ -262,11 +263,17 @@ class TestDisruption:
             ([*pdb_events(), ready(0, "app", 8)], "had 8 of 9 pods ready before"),
             ([e for e in pdb_events() if not (e["kind"] == "ready" and e["t"] < T0)], "not watched before"),
             ([e for e in pdb_events() if not (e["kind"] == "ready" and e["t"] > T0)], "watch saw no change"),
+            (
+                [e for e in pdb_events() if not (e["kind"] == "ready" and e["tier"] == "app" and e["t"] > T0 + 2)],
+                "3 pods of tier app were evicted in a row, and the watch saw 8 of 9 ready at the least: it missed some",
+            ),
+            ([e for e in pdb_events() if e["kind"] != "eviction"], "no pod of tier app was evicted"),
         ],
     )
     def test_what_was_not_tried_or_seen_is_inconclusive(self, tmp_path: Path, events: Any, reason: Any) -> None:
         verdict = pdb_case(events).judge(tmp_path)
         assert (verdict.outcome, reason in verdict.reason) == (INCONCLUSIVE, True), verdict.reason
+        assert verdict.fix
 
     def test_later_evictions_of_a_drain_are_free(self, tmp_path: Path) -> None:
         assert pdb_case([*pdb_events(), eviction(20, "app", 201)]).judge(tmp_path).outcome is PASSED
