@@ -150,7 +150,7 @@ class Mutation:
         self.unmutated_failed: list[str] = []
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Sees which test reaches which function, then lets every mutant live for a moment."""
+        """Sees which test reaches which statement, then lets every mutant live for a moment."""
         self.numbers = {item: number for number, item in enumerate(session.items, start=1)}
         self._reach(session.items)
         if not self.unmutated_failed:
@@ -238,12 +238,12 @@ class Mutation:
 def _varied(tests: Sequence[tuple[float, pytest.Item]]) -> list[tuple[float, pytest.Item]]:
     """The quickest example of each test, then another of each: hundreds of examples of one must not use up the time."""
     seen: Counter[str] = Counter()
-    found = []
-    for took_s, item in sorted(tests, key=lambda each: each[0]):
-        name = item.nodeid.partition("[")[0]
-        found.append((seen[name], took_s, item))
+    ranked = []
+    for each in sorted(tests, key=lambda test: test[0]):
+        name = each[1].nodeid.partition("[")[0]
+        ranked.append((seen[name], each))
         seen[name] += 1
-    return [(took_s, item) for _, took_s, item in sorted(found, key=lambda each: each[:2])]
+    return [each for _, each in sorted(ranked, key=lambda pair: pair[0])]  # a stable sort: the quickest stay first
 
 
 def _fails(item: pytest.Item) -> bool:

@@ -13,7 +13,7 @@ from experiments.attainability.model import Attainability, Item, Question, named
 from experiments.attainability.registry import Check, bounds
 
 BREAKING = ("break_replicas", "hang_replicas", "refuse_connections")
-WATCHING, GATEWAY = "watch_ejections", "/app=".join(mesh.INGRESS)
+WATCHING, GATEWAY_PROXIES = "watch_ejections", "/app=".join(mesh.INGRESS)
 
 
 def _by_rule(answer: Callable[[Question, Item], Attainability]) -> Check:
@@ -40,7 +40,7 @@ def _hosts(question: Question) -> dict[str, int]:
 
 def _clients(question: Question) -> list[Client]:
     """Who calls the broken tier: the gateways only where their proxies are watched, else others call for them."""
-    watched = GATEWAY in question.arguments(WATCHING)["clients"]
+    watched = GATEWAY_PROXIES in question.arguments(WATCHING)["clients"]
     return mesh.clients(question.traffic, mesh.endpoints(question.settings, *mesh.INGRESS) if watched else {})
 
 
