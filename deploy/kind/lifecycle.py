@@ -7,6 +7,7 @@ the name was made by somebody else, and is never touched.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -19,7 +20,7 @@ from pathlib import Path
 from deploy import paths
 from deploy.cluster import PORTS, Cluster, clean_environment
 from deploy.errors import Problem
-from deploy.files import only_one
+from deploy.files import only_one, replace_text
 from deploy.images import catalogue, docker, sources
 from deploy.kind import owner
 from deploy.shell import run, tail
@@ -51,7 +52,8 @@ def create(name: str, node_image: str) -> Cluster:
         try:
             _kind_create(name, node_image)
             cluster = _handle(name)
-            owner.stamp(cluster, node_image=node_image, definition=definition(), incarnation=_incarnation(name))
+            owner.stamp(cluster)
+            replace_text(_made(name), json.dumps(_facts(name, node_image)))
         except BaseException:
             # Also on Ctrl-C: what is half-made serves nobody.
             _remove(name)
@@ -63,19 +65,16 @@ def find(name: str, node_image: str) -> Cluster | None:
     """Returns the standing cluster if it can be trusted and was made from this node image and definition, else None.
 
     A cluster whose engine or nodes were restarted is not to be trusted: addresses change, and pods come back half.
+    That is known without its API server, whose silence would be waited for.
     """
-    if not paths.kubeconfig(name).is_file():
-        return None
     # Whatever goes wrong here (no engine, no API server, a broken kubeconfig) means: not to be trusted.
     with suppress(Exception):
-        if not nodes(name):
+        if not nodes(name) or json.loads(_made(name).read_text()) != _facts(name, node_image):
             return None
         cluster = _handle(name)
-        facts = owner.facts(cluster, within_s=FIND_PATIENCE_S)
-        wanted = {"node_image": node_image, "definition": definition(), "incarnation": _incarnation(name)}
-        if wanted.items() <= facts.items():
-            owner.assert_ours(cluster)
-            return cluster
+        owner.facts(cluster, within_s=FIND_PATIENCE_S)
+        owner.assert_ours(cluster)
+        return cluster
     return None
 
 
@@ -209,6 +208,15 @@ def _kind_create(name: str, node_image: str) -> None:
             why="\n".join(errors[-6:]) or tail(log.read_text()),
             fix=f"`make preflight` shows what this machine lacks; kind's whole output is kept as {log}",
         )
+
+
+def _made(name: str) -> Path:
+    return paths.state(name) / "made.json"
+
+
+def _facts(name: str, node_image: str) -> dict[str, str]:
+    """What a cluster must have been made from, and still be, to be used again."""
+    return {"node_image": node_image, "definition": definition(), "incarnation": _incarnation(name)}
 
 
 def _incarnation(name: str) -> str:

@@ -62,48 +62,79 @@ def state(kubeconfig: str | None = "a: 1") -> Path:
     return folder
 
 
-@pytest.fixture
-def stamped(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """What the owner stamp of the cluster says."""
+def made(**changed: str) -> None:
+    """Writes what the cluster was made from, as its creation does."""
     facts = {"node_image": OURS, "definition": lifecycle.definition(), "incarnation": "x-worker=172.18.0.2@1"}
-    monkeypatch.setattr(owner, "facts", lambda *_, **__: facts)
+    (state() / "made.json").write_text(json.dumps(facts | changed))
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Cluster]:
+    """The clusters whose API server was asked; each answers, and is ours."""
+    asked: list[Cluster] = []
+    monkeypatch.setattr(owner, "facts", lambda cluster, **_: asked.append(cluster))
     monkeypatch.setattr(owner, "assert_ours", lambda cluster: cluster)
-    return facts
+    return asked
 
 
 def test_a_standing_cluster_of_ours_is_found(
-    docker: Path, stamped: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    docker: Path, asked: list[Cluster], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node(docker)
-    state()
+    made()
     monkeypatch.setenv("RESILIENCE_KUBECONFIG", "/a/foreign/one")  # must not lead to another cluster
     monkeypatch.setenv("RESILIENCE_CONTEXT", "foreign")
     found = lifecycle.find("x", OURS)
     assert found == Cluster("x", paths.kubeconfig("x"), "kind-x")
+    assert asked == [found]
 
 
 @pytest.mark.parametrize("fact", ["node_image", "definition", "incarnation"])
-def test_a_cluster_that_came_back_otherwise_is_not_trusted(docker: Path, stamped: dict[str, str], fact: str) -> None:
+def test_a_cluster_that_came_back_otherwise_is_not_trusted_and_its_server_not_waited_for(
+    docker: Path, asked: list[Cluster], fact: str
+) -> None:
     node(docker)
-    state()
-    stamped[fact] = "changed"
+    made(**{fact: "changed"})
     assert lifecycle.find("x", OURS) is None
+    assert not asked
+
+
+def test_a_cluster_whose_server_is_silent_or_that_is_not_ours_is_not_trusted(
+    docker: Path, asked: list[Cluster], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raises(*_: Any, **__: Any) -> None:
+        raise Problem("no", fix="none")
+
+    node(docker)
+    made()
+    for answer in ("assert_ours", "facts"):
+        monkeypatch.setattr(owner, answer, raises)
+        assert lifecycle.find("x", OURS) is None
 
 
 @pytest.mark.parametrize("kubeconfig", [None, "", "}{", "hello", "a: 1"])
 def test_no_kubeconfig_or_a_broken_one_is_no_cluster(docker: Path, kubeconfig: str | None) -> None:
     node(docker)
-    state(kubeconfig)
+    made()
+    paths.kubeconfig("x").unlink()
+    if kubeconfig is not None:
+        paths.kubeconfig("x").write_text(kubeconfig)
     assert lifecycle.find("x", OURS) is None
 
 
-def test_no_nodes_is_no_cluster(docker: Path, stamped: dict[str, str]) -> None:
+def test_no_nodes_is_no_cluster(docker: Path, asked: list[Cluster]) -> None:
+    made()
+    assert lifecycle.find("x", OURS) is None
+
+
+def test_a_cluster_that_was_left_half_made_is_none(docker: Path, asked: list[Cluster]) -> None:
+    node(docker)
     state()
     assert lifecycle.find("x", OURS) is None
 
 
-def test_a_dead_engine_with_an_old_kubeconfig_is_no_cluster(docker: Path, stamped: dict[str, str]) -> None:
-    state()
+def test_a_dead_engine_with_an_old_kubeconfig_is_no_cluster(docker: Path, asked: list[Cluster]) -> None:
+    made()
     fake(docker, "docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
     assert lifecycle.find("x", OURS) is None
     (docker / "docker").unlink()
@@ -159,16 +190,16 @@ MAKES = f'printf "{OURS}\\n172.18.0.2@1\\n" >"$nodes/x-worker"'
 
 
 def test_a_cluster_is_made_and_stamped(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stamps: list[Any] = []
-    monkeypatch.setattr(owner, "stamp", lambda cluster, **facts: stamps.append((cluster, facts)))
+    stamps: list[Cluster] = []
+    monkeypatch.setattr(owner, "stamp", stamps.append)
     monkeypatch.setenv("RESILIENCE_KUBECONFIG", "/a/foreign/one")
     kind(docker, monkeypatch, MAKES)
-    made = lifecycle.create("x", OURS)
-    definition = lifecycle.definition()
-    assert stamps == [
-        (made, {"node_image": OURS, "definition": definition, "incarnation": "x-worker=172.18.0.2@1"}),
-    ]
-    assert made.kubeconfig == paths.kubeconfig("x")
+    new = lifecycle.create("x", OURS)
+    assert stamps == [new]
+    assert new.kubeconfig == paths.kubeconfig("x")
+    monkeypatch.setattr(owner, "facts", lambda *_, **__: {})
+    monkeypatch.setattr(owner, "assert_ours", lambda cluster: cluster)
+    assert lifecycle.find("x", OURS) == new
     assert paths.state("x").stat().st_mode & 0o777 == 0o700
 
 
@@ -212,7 +243,7 @@ def test_ctrl_c_ends_kind_with_all_it_started_and_leaves_nothing(docker: Path, m
 
 
 def test_two_runs_at_once_make_one_cluster(
-    docker: Path, stamped: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    docker: Path, asked: list[Cluster], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(owner, "stamp", lambda *_, **__: paths.kubeconfig("x").touch())
     kind(docker, monkeypatch, f'while [ ! -e "$nodes/../second" ]; do /bin/sleep 0.05; done; {MAKES}')
