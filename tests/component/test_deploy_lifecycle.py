@@ -242,9 +242,7 @@ def test_ctrl_c_ends_kind_with_all_it_started_and_leaves_nothing(docker: Path, m
     eventually(seen, {"Z", "X", "gone"}.__contains__, within_s=60, what="what kind had started to be gone")
 
 
-def test_two_runs_at_once_make_one_cluster(
-    docker: Path, asked: list[Cluster], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_runs_at_once_make_one_cluster(docker: Path, asked: list[Cluster], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(owner, "stamp", lambda *_, **__: paths.kubeconfig("x").touch())
     kind(docker, monkeypatch, f'while [ ! -e "$nodes/../second" ]; do /bin/sleep 0.05; done; {MAKES}')
 

@@ -37,6 +37,7 @@ FILES = (
     ("jaeger/mesh.yaml", ""),
     ("jaeger/agent.yaml", ""),
     ("jaeger/collector.yaml", ""),
+    ("jaeger/query.yaml", ""),
     ("jaeger/hotrod.yaml", ""),
     ("jaeger/opensearch/opensearch.yaml", ""),
     ("disaster_recovery/jobs/archive.yaml", ""),

@@ -75,6 +75,7 @@ def test_the_real_targets() -> None:
         "trace.hotrod": ("==", 0, "dispatches"),
         "trace.metrics": ("==", 0, "services"),
         "trace.collectors": ("==", 0, "traces"),
+        "trace.autoscaling": ("<=", 120, "s"),
         "trace.collector_crash": ("<=", 1, "s"),
         "dr.rpo": ("<", 3600, "s"),
         "dr.rto_pv": ("<", 3600, "s"),
