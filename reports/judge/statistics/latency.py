@@ -127,11 +127,15 @@ def _slowest(blocks: list[NDArray[Any]], drawn: NDArray[Any]) -> NDArray[Any]:
     """
     import numpy as np
 
-    times = np.concatenate(blocks)
+    times, sizes = np.concatenate(blocks), [len(block) for block in blocks]
     order = np.argsort(times)[::-1]
-    block_of = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
-    weights = np.take(drawn, block_of[order], axis=1)
-    slower = np.cumsum(weights, axis=1)  # how many are at least as slow as each, from the slowest on
-    number = slower[:, -1]
+    block_of = np.repeat(np.arange(len(blocks)), sizes)[order]
+    number = drawn @ np.array(sizes)
     rank = number - np.ceil(number * SHARE / 100)  # so many are slower than the percentile
-    return times[order][np.argmax(slower > rank[:, None], axis=1)]
+    looked_at = len(times) * 2 * (100 - SHARE) / 100  # a draw that has the slow ones often needs fewer, another one more
+    while True:
+        weights = np.take(drawn, block_of[: math.ceil(looked_at)], axis=1)
+        slower = np.cumsum(weights, axis=1)  # how many are at least as slow as each, from the slowest on
+        if looked_at >= len(times) or (slower[:, -1] > rank).all():
+            return times[order][np.argmax(slower > rank[:, None], axis=1)]
+        looked_at *= 2
