@@ -4,6 +4,8 @@ RUN ?= latest
 IMAGES ?= auto
 .PHONY: help setup gate test lint unit component smoke up down status preflight plan experiment heal report bench mutation lock
 .DEFAULT_GOAL := help
+# Outside the checkout: in a fresh clone every type would be found out anew.
+export MYPY_CACHE_DIR := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/resilience-suite/mypy
 unexport PYTHONDONTWRITEBYTECODE  # a run starts dozens of Pythons: each would compile all that it imports
 
 help:  ## this list
