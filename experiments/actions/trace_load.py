@@ -24,7 +24,7 @@ LOOK_EVERY_S = 2.0  # autoscalers look every 15 s
 
 
 def overload(
-    zone: str, traces_hz: float, searches_hz: float, timeout_s: float, hold_s: float, settle_s: float
+    zones: list[str], traces_hz: float, searches_hz: float, timeout_s: float, hold_s: float, settle_s: float
 ) -> dict[str, Any]:
     """Hands in and searches traces until collectors and query pods are more than the least, then waits for the least.
 
@@ -32,8 +32,8 @@ def overload(
     how much processor time they saw a pod use on the average.
 
     Args:
-        zone: whose caller hands the traces in; they are callers of the record: load-traces, load-searches.
-        traces_hz: traces a second, each with a request of its own.
+        zones: whose callers hand traces in; callers of the record: load-traces-<zone>, load-searches.
+        traces_hz: traces a second from each, with a request of its own for each.
         searches_hz: searches a second, from outside the cluster.
         timeout_s: how long a request may take.
         hold_s: how long there is load at most.
@@ -44,14 +44,9 @@ def overload(
     running = session.current()
     scalers = {tier: _autoscaler(running, tier) for tier in (COLLECTOR, QUERY)}
     least = {tier: int(scaler.spec.min_replicas) for tier, scaler in scalers.items()}
-    traces = {"url": INTAKE, "zone": zone, "rate_hz": traces_hz, "hands_in_traces": True}
-    plan: dict[str, Any] = {"rate_hz": traces_hz, "timeout_s": timeout_s, "duration_s": hold_s}
-    senders = Traffic(
-        running.cluster,
-        running.recorder,
-        Plan.model_validate(plan | {"callers": {"load-traces": traces}}),
-        running.ledger,
-    )
+    callers = {f"load-traces-{zone}": {"url": INTAKE, "zone": zone, "hands_in_traces": True} for zone in zones}
+    plan = {"rate_hz": traces_hz, "timeout_s": timeout_s, "duration_s": hold_s, "callers": callers}
+    senders = Traffic(running.cluster, running.recorder, Plan.model_validate(plan), running.ledger)
     searchers = HostCaller(
         running.cluster.url("jaeger") + SEARCH,
         searches_hz,

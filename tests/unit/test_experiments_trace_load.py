@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COLLECTOR, QUERY = trace_load.COLLECTOR, trace_load.QUERY
 LEAST, MORE = {COLLECTOR: 3, QUERY: 2}, {COLLECTOR: 4, QUERY: 3}
-LOAD: Any = {"zone": "z", "traces_hz": 100, "searches_hz": 5, "timeout_s": 5, "hold_s": 100, "settle_s": 60}
+LOAD: Any = {"zones": ["a"], "traces_hz": 100, "searches_hz": 5, "timeout_s": 5, "hold_s": 100, "settle_s": 60}
 
 
 def autoscaler(least: int, used: str | None) -> Any:

@@ -132,7 +132,7 @@ def _slowest(blocks: list[NDArray[Any]], drawn: NDArray[Any]) -> NDArray[Any]:
     block_of = np.repeat(np.arange(len(blocks)), sizes)[order]
     number = drawn @ np.array(sizes)
     rank = number - np.ceil(number * SHARE / 100)  # so many are slower than the percentile
-    looked_at = len(times) * 2 * (100 - SHARE) / 100  # a draw that has the slow ones often needs fewer, another one more
+    looked_at = len(times) * 2 * (100 - SHARE) / 100  # more when a draw has the slow ones seldom
     while True:
         weights = np.take(drawn, block_of[: math.ceil(looked_at)], axis=1)
         slower = np.cumsum(weights, axis=1)  # how many are at least as slow as each, from the slowest on
