@@ -28,9 +28,9 @@ def overload(
 ) -> dict[str, Any]:
     """Hands in and searches traces until collectors and query pods are more than the least, then waits for the least.
 
-    It should be answered: a platform that is overrun shows nothing of its autoscalers. Both loads end by themselves after
-    `hold_s`, whatever becomes of this process. Proven by the autoscalers, which say
-    how much processor time they saw a pod use on the average.
+    It should be answered: a platform that is overrun shows nothing of its autoscalers. Both loads end by themselves
+    after `hold_s`, whatever becomes of this process. Proven by the autoscalers, which say how much processor time they
+    saw a pod use on the average.
 
     Args:
         zones: whose callers hand traces in; callers of the record: load-traces-<zone>, load-searches.
