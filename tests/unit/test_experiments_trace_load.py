@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 COLLECTOR, QUERY = trace_load.COLLECTOR, trace_load.QUERY
 LEAST, MORE = {COLLECTOR: 3, QUERY: 2}, {COLLECTOR: 4, QUERY: 3}
-LOAD: Any = {"zones": ["a"], "traces_hz": 100, "searches_hz": 5, "timeout_s": 5, "hold_s": 100, "settle_s": 60}
+LOAD: Any = {"zones": ["a"], "traces_hz": 100, "searches_hz": 5, "timeout_s": 5, "each_s": 100, "settle_s": 60}
 
 
 def autoscaler(least: int, used: str | None) -> Any:
@@ -36,13 +37,13 @@ def autoscaler(least: int, used: str | None) -> Any:
 
 
 class World:
-    """A platform whose replicas are `grown` from 30 s of load on, and `left` from 40 s after its end on."""
+    """A platform: replicas are `grown` from 30 s of their load on, and `left` from 40 s after its end on."""
 
     def __init__(self, folder: Path) -> None:
         self.clock = Clock()
         self.used: dict[str, str | None] = {COLLECTOR: "73m", QUERY: "51m"}
         self.grown, self.left = dict(MORE), dict(LEAST)
-        self.loads: dict[str, list[float]] = {}
+        self.loads: dict[str, list[float]] = {}  # when each began and ended
         self.events: list[tuple[str, dict[str, Any]]] = []
         self.session: Any = SimpleNamespace(
             cluster=SimpleNamespace(url=lambda service: f"http://{service}"),
@@ -52,15 +53,16 @@ class World:
         )
 
     def counts(self) -> dict[str, Any]:
-        begun, ends = self.loads["traces"][0], self.loads["traces"][1:]
-        many = self.grown if self.clock.now_s - begun >= 30 else LEAST
-        if ends and self.clock.now_s - ends[0] >= 40:
-            many = self.left
-        return {tier: SimpleNamespace(ready=ready) for tier, ready in many.items()}
+        return {tier: SimpleNamespace(ready=self.ready(tier, *self.loads.get(tier, []))) for tier in LEAST}
 
-    def load(self, name: str) -> Any:
+    def ready(self, tier: str, begun: float = math.inf, ended: float = math.inf) -> int:
+        if self.clock.now_s >= ended + 40:
+            return self.left[tier]
+        return self.grown[tier] if self.clock.now_s >= begun + 30 else LEAST[tier]
+
+    def load(self, tier: str) -> Any:
         def noted() -> None:
-            self.loads.setdefault(name, []).append(self.clock.now_s)
+            self.loads.setdefault(tier, []).append(self.clock.now_s)
 
         return lambda *_, **__: SimpleNamespace(start=noted, stop=noted)
 
@@ -72,54 +74,59 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     monkeypatch.setattr(session, "current", lambda: made.session)
     monkeypatch.setattr(guard, "permit", lambda _: None)
     monkeypatch.setattr(undo, "require_rights", lambda *_: None)
-    monkeypatch.setattr(trace_load, "Traffic", made.load("traces"))
-    monkeypatch.setattr(run, "HostCaller", made.load("searches"))
+    monkeypatch.setattr(trace_load, "Traffic", made.load(COLLECTOR))
+    monkeypatch.setattr(run, "HostCaller", made.load(QUERY))
     monkeypatch.setattr(trace_load, "_autoscaler", lambda _, tier: autoscaler(LEAST[tier], made.used[tier]))
     return made
 
 
-def test_the_load_ends_when_there_are_more_of_both_and_the_action_when_there_are_the_least(world: World) -> None:
-    proof = trace_load.overload(**LOAD)
-    assert world.loads == {"traces": [0, 30], "searches": [0, 30]}
-    assert world.clock.now_s == 70
-    assert [kind for kind, _ in world.events] == ["fault.intent", "fault.started", "fault.ended", "fault.proof"]
-    assert world.events[1][1]["target"] == {"least": LEAST}
-    assert proof["acted"]
-    assert proof["observed"] == {
+def test_each_load_ends_when_there_are_more_and_the_action_when_there_are_the_least(world: World) -> None:
+    proofs = trace_load.overload(**LOAD)
+    assert world.loads == {COLLECTOR: [0, 30], QUERY: [30, 60]}
+    assert world.clock.now_s == 100
+    one = ["fault.intent", "fault.started", "fault.ended", "fault.proof"]
+    assert [kind for kind, _ in world.events] == [*one, *one]
+    started = [fields["target"] for kind, fields in world.events if kind == "fault.started"]
+    assert started == [{"tier": COLLECTOR, "least": 3}, {"tier": QUERY, "least": 2}]
+    assert {tier: proof["observed"] for tier, proof in proofs.items()} == {
         COLLECTOR: {"used_cores": 0.073, "wanted_cores": 0.05},
         QUERY: {"used_cores": 0.051, "wanted_cores": 0.05},
     }
+    assert all(proof["acted"] for proof in proofs.values())
 
 
 @pytest.mark.parametrize("tier", LEAST)
 @pytest.mark.parametrize("used", ["50m", None])
-def test_a_load_that_one_of_them_did_not_feel_proves_nothing(world: World, tier: str, used: str | None) -> None:
+def test_a_load_that_was_not_felt_proves_nothing(world: World, tier: str, used: str | None) -> None:
     world.used[tier] = used
-    assert not trace_load.overload(**LOAD)["acted"]
+    assert {tier: proof["acted"] for tier, proof in trace_load.overload(**LOAD).items()} == {
+        each: each != tier for each in LEAST
+    }
 
 
-@pytest.mark.parametrize("tier", LEAST)
-def test_a_tier_that_does_not_grow_is_loaded_to_the_end(world: World, tier: str) -> None:
-    world.grown[tier] = LEAST[tier]
-    assert trace_load.overload(**LOAD)["acted"]
-    assert world.loads["traces"] == [0, LOAD["hold_s"]]
+def test_a_tier_that_does_not_grow_is_loaded_to_the_end(world: World) -> None:
+    world.grown = dict(LEAST)
+    assert all(proof["acted"] for proof in trace_load.overload(**LOAD).values())
+    assert world.loads == {COLLECTOR: [0, LOAD["each_s"]], QUERY: [LOAD["each_s"], 2 * LOAD["each_s"]]}
 
 
 def test_replicas_that_stay_are_the_judges_business(world: World) -> None:
     world.left = dict(MORE)
-    assert trace_load.overload(**LOAD)["acted"]
-    assert world.clock.now_s == 30 + LOAD["settle_s"]
+    assert all(proof["acted"] for proof in trace_load.overload(**LOAD).values())
+    assert world.clock.now_s == 60 + LOAD["settle_s"]
 
 
 def test_a_load_that_cannot_begin_leaves_none_behind(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[str] = []
+
     def refused(*_: Any, **__: Any) -> Any:
         def start() -> None:
             raise Problem("it did not begin", fix="see its log")
 
-        return SimpleNamespace(start=start, stop=lambda: None)
+        return SimpleNamespace(start=start, stop=lambda: ended.append("searches"))
 
     monkeypatch.setattr(run, "HostCaller", refused)
     with pytest.raises(Problem, match="did not begin"):
         trace_load.overload(**LOAD)
-    assert world.loads["traces"] == [0, 0]
-    assert [kind for kind, _ in world.events] == ["fault.intent"]
+    assert ended == ["searches"]
+    assert world.events[-1][0] == "fault.intent"

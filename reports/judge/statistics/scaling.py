@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 @statistic(TierParameters)
 def scale_out_s(record: CaseRecord, target: Target[TierParameters]) -> Measurement:
-    """Seconds from the load's start until every tier has more pods ready than its least, the slowest tier's.
+    """Seconds from the start of the load on a tier until it has more pods ready than its least, the slowest tier's.
 
     It is broken too if a tier has more than its least when the record ends: what only grows is no autoscaling.
     """
-    window = fault_windows(record)[0]
-    least: dict[str, int] = window.target.get("least") or {}
-    if missed := sorted(set(target.parameters.tiers) - set(least)):
-        raise Inconclusive(f"nothing says what the least of {', '.join(missed)} is", "name it in fault.started")
-    seen = {tier: [event for event in record.of(Ready) if event.tier == tier] for tier in target.parameters.tiers}
-    grown = {tier: _grown(events, window, tier, least[tier]) for tier, events in seen.items()}
+    windows = {window.target.get("tier"): window for window in fault_windows(record)}
+    if missed := sorted(set(target.parameters.tiers) - windows.keys()):
+        raise Inconclusive(f"there was no load on {', '.join(missed)}", "see chaos.log of the case")
+    least = {tier: int(windows[tier].target["least"]) for tier in target.parameters.tiers}
+    seen = {tier: [event for event in record.of(Ready) if event.tier == tier] for tier in least}
+    grown = {tier: _grown(events, windows[tier], tier, least[tier]) for tier, events in seen.items()}
     slowest = max(grown, key=lambda tier: (grown[tier].hi, grown[tier].lo))
     most = {tier: max(event.ready for event in events) for tier, events in seen.items()}
     left = {tier: events[-1].ready for tier, events in seen.items() if events[-1].ready > least[tier]}
