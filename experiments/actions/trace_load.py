@@ -62,25 +62,35 @@ def overload(
         timeout_s=timeout_s,
     )
     loads: dict[str, Load] = {COLLECTOR: senders, QUERY: searchers}
-    least = {tier: int(_autoscaler(running, tier).spec.min_replicas) for tier in loads}
-    proofs = {tier: _outgrow(running, tier, load, least[tier], each_s) for tier, load in loads.items()}
-    with suppress(NotSo):  # the record shows how many there were
-        eventually(
-            lambda: {tier: _ready(running, tier) for tier in loads},
-            lambda ready: ready == least,
-            within_s=settle_s,
-            every_s=LOOK_EVERY_S,
-            what=f"{least} replicas again",
-        )
+    proofs = {tier: _outgrow(running, tier, load, each_s) for tier, load in loads.items()}
+    await_least(running, settle_s)  # that they did not is for the judge to say, who sees how many there were
     return proofs
 
 
-def _outgrow(running: Session, tier: str, load: Load, least: int, within_s: float) -> dict[str, Any]:
+def await_least(running: Session, within_s: float) -> bool:
+    """Says whether collectors and query pods are as few as they may be, waiting up to `within_s` for it."""
+    tiers = (COLLECTOR, QUERY)
+    least = {tier: _least(running, tier) for tier in tiers}
+    try:
+        eventually(
+            lambda: {tier: _ready(running, tier) for tier in tiers},
+            lambda ready: ready == least,
+            within_s=within_s,
+            every_s=LOOK_EVERY_S,
+            what=f"{least} replicas",
+        )
+    except NotSo as missed:
+        running.recorder.note(str(missed))
+        return False
+    return True
+
+
+def _outgrow(running: Session, tier: str, load: Load, within_s: float) -> dict[str, Any]:
     """Keeps up a load until a tier has more than its least replicas.
 
     Proven by its autoscaler, which says how much processor time it saw a pod use on the average.
     """
-    fault = f"more than the least of {tier} are for"
+    fault, least = f"more than the least of {tier} are for", _least(running, tier)
     used: list[Decimal] = []
 
     def look() -> int:
@@ -109,6 +119,10 @@ def _autoscaler(running: Session, tier: str) -> Any:
 
     api = AutoscalingV2Api(running.cluster.api)
     return api.read_namespaced_horizontal_pod_autoscaler(tier, NAMESPACE, _request_timeout=20)
+
+
+def _least(running: Session, tier: str) -> int:
+    return int(_autoscaler(running, tier).spec.min_replicas)
 
 
 def _cores(metrics: list[Any], which: str) -> Decimal:

@@ -1,9 +1,10 @@
-"""Whether the tracing store can be asked at all."""
+"""Whether the tracing store can be asked at all, and whether tracing is at rest."""
 
 from __future__ import annotations
 
 from deploy.waiting import NotSo, eventually
 from experiments import session
+from experiments.actions import trace_load
 from experiments.jaeger import Jaeger
 
 
@@ -22,3 +23,8 @@ def store_answers(within_s: float) -> bool:
         running.recorder.note(str(missed))
         return False
     return True
+
+
+def at_rest(within_s: float) -> bool:
+    """Says whether collectors and query pods are as few as their autoscalers allow, waiting up to `within_s` for it."""
+    return trace_load.await_least(session.current(), within_s)

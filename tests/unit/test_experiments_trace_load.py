@@ -12,6 +12,7 @@ from deploy import waiting
 from deploy.errors import Problem
 from experiments import guard, session, undo
 from experiments.actions import trace_load
+from experiments.probes import tracing
 from loadtests import run
 from tests.unit.clock import Clock
 
@@ -45,9 +46,12 @@ class World:
         self.grown, self.left = dict(MORE), dict(LEAST)
         self.loads: dict[str, list[float]] = {}  # when each began and ended
         self.events: list[tuple[str, dict[str, Any]]] = []
+        self.notes: list[str] = []
         self.session: Any = SimpleNamespace(
             cluster=SimpleNamespace(url=lambda service: f"http://{service}"),
-            recorder=SimpleNamespace(event=lambda kind, **fields: self.events.append((kind, fields)), folder=folder),
+            recorder=SimpleNamespace(
+                event=lambda kind, **fields: self.events.append((kind, fields)), folder=folder, note=self.notes.append
+            ),
             ledger=None,
             ready={"tracing": SimpleNamespace(counts=self.counts)},
         )
@@ -130,3 +134,10 @@ def test_a_load_that_cannot_begin_leaves_none_behind(world: World, monkeypatch: 
         trace_load.overload(**LOAD)
     assert ended == ["searches"]
     assert world.events[-1][0] == "fault.intent"
+
+
+@pytest.mark.parametrize(("within_s", "rests"), [(30, False), (40, True)])
+def test_tracing_is_at_rest_when_there_are_the_least_of_both(world: World, within_s: float, rests: Any) -> None:
+    world.loads, world.clock.now_s = {COLLECTOR: [-100, 0], QUERY: [-100, -90]}, 0
+    assert tracing.at_rest(within_s) is rests
+    assert ["4" in note for note in world.notes] == [True] * (not rests)
