@@ -21,7 +21,7 @@ from tests.images.registry import Registry, all_names, forget, free_port, identi
 
 pytestmark = [pytest.mark.live, pytest.mark.images, pytest.mark.smoke]
 
-SMALL = ("debian", "istio-pilot", "metrics-server", "vpa-recommender")
+SMALL = ("debian", "jaeger-es-rollover", "metrics-server", "vpa-recommender")
 ABSENT = "registry.k8s.io/resilience-suite/no-such-image:v1.0.0"
 
 
