@@ -1,6 +1,7 @@
 """python -m tests.corpus keep RUN/CASE [--as NAME]: keeps a recorded case as a base, and says its verdict.
 
 RUN/CASE is a folder, or its end below reports/runs. Then add entries to tests/corpus/entries/<NAME>.yaml.
+`python -m tests.corpus verdicts` writes anew what the judge says in full; look at the difference.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from reports.judge import judge_case
 from reports.record import read_case
 from reports.runs import RUNS
 from reports.targets import load_targets
+from tests.corpus import verdicts
 from tests.corpus.bases import keep
 
 
@@ -24,7 +26,11 @@ def main(argv: list[str] | None = None) -> int:
     one = commands.add_parser("keep", help="pack a recorded case")
     one.add_argument("case", type=Path, metavar="RUN/CASE")
     one.add_argument("--as", dest="name", help="name of the base (default: the case's)")
+    commands.add_parser("verdicts", help="write verdicts.yaml anew")
     options = parser.parse_args(argv)
+    if options.command == "verdicts":
+        verdicts.write()
+        return 0
     folder = options.case if options.case.is_dir() else RUNS / options.case
     try:
         kept = keep(folder, options.name or folder.name)
