@@ -33,10 +33,11 @@ def counts(t: float, proxy: str, **counted: int) -> dict[str, Any]:
     return {"kind": "counts", "proxy": proxy, "caller": PROXIES[proxy], "counts": counted} | moment
 
 
-def counted(again: int = 3) -> list[dict[str, Any]]:
-    """Every proxy, asked before the fault and while it lasts; what it tried again shows in two looks."""
-    looks = [(-6, 7), (-3, 7), (6, 7), (12, 7 + again), (18, 7 + again), (30, 99)]
-    return [counts(t, proxy, upstream_rq_retry=retries) for proxy in PROXIES for t, retries in looks]
+def counted(again: int = 3, before: int = 7) -> list[dict[str, Any]]:
+    """Every proxy, asked before the fault and while it lasts; a proxy does not name what it has not counted yet."""
+    looks = [(-6, before), (-3, before), (6, before), (12, before + again // 2), (18, before + again), (30, 99)]
+    told = [(t, {"upstream_rq_retry": retries} if retries else {}) for t, retries in looks]
+    return [counts(t, proxy, **named) for proxy in PROXIES for t, named in told]
 
 
 def tries(number: int, *gaps_s: float, status: int = 503) -> dict[str, Any]:

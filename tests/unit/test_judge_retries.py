@@ -49,6 +49,12 @@ class TestErrorsInSpiteOfRetries:
         assert verdict.outcome is INCONCLUSIVE
         assert "no call of gateway, us-east-1a, us-east-1b, us-east-1c was tried again" in verdict.reason
 
+    @pytest.mark.parametrize(("again", "outcome"), [(3, PASSED), (1, PASSED), (0, INCONCLUSIVE)])
+    def test_what_a_proxy_does_not_name_it_has_not_counted(self, tmp_path: Path, again: int, outcome: Any) -> None:
+        verdict = judged(tmp_path, "mesh.retry", events=[*faults(), *counted(again, before=0)])
+        assert verdict.outcome is outcome
+        assert outcome is INCONCLUSIVE or f"({5 * again} calls were tried again)" in verdict.reason
+
     def test_errors_without_a_retry_are_broken_all_the_same(self, tmp_path: Path) -> None:
         bad = callers(gateway=samples([(5, 7), EIGHT], rate_hz=2))
         assert judged(tmp_path, "mesh.retry", events=[*faults(), *counted(again=0)], **bad).outcome is FAILED
@@ -143,8 +149,15 @@ class TestSlowestCall:
         assert "calls of caller browse came to their end" in verdict.reason
 
 
-@pytest.mark.parametrize(("dropped", "target"), [("hangs", "mesh.retry_timeout"), ("status", "mesh.retry")])
-def test_without_its_fault_nothing_is_proven(tmp_path: Path, dropped: str, target: str) -> None:
-    events = [event for event in faults() if dropped not in event.get("target", {})]
+@pytest.mark.parametrize(
+    ("dropped", "target", "reason", "fix"),
+    [
+        ("hangs", "mesh.retry_timeout", "no fault made replicas hang", "hang_replicas"),
+        ("status", "mesh.retry", "no fault made one replica answer errors", "break_replicas with count 1"),
+    ],
+)
+def test_without_its_fault_nothing_is_proven(tmp_path: Path, dropped: str, target: str, reason: str, fix: str) -> None:
+    gone = {event["fault"] for event in faults() if dropped in event.get("target", {})}
+    events = [event for event in faults() if event["fault"] not in gone]
     verdict = judged(tmp_path, target, events=[*events, *counted()])
-    assert verdict.outcome is INCONCLUSIVE
+    assert (verdict.outcome, verdict.reason, verdict.fix) == (INCONCLUSIVE, reason, fix)
