@@ -5,6 +5,7 @@ The file is data. `python -m tests.corpus verdicts` writes it anew; its differen
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,6 +27,7 @@ def load() -> dict[str, Any]:
     return dict(yaml.load(FILE.read_text(), yaml.CSafeLoader))
 
 
+@cache
 def chosen() -> dict[str, Entry]:
     """The entries: each base as it was made, and for each target the first that breaks it."""
     found = {name: Entry(name="as it was made", base=name, kind="good", expect={}) for name in BUILT}
