@@ -207,7 +207,10 @@ class RowsRead:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert became so in [lo, hi]: inactive, pending or firing by prometheus, firing or resolved by a channel."""
+    """An alert became so in [lo, hi]: inactive, pending or firing by prometheus, firing or resolved by a channel.
+
+    `about` is what sets its instances in that state apart, by prometheus: ("destination=app.shop",).
+    """
 
     kind: Literal["alert"]
     t: float
@@ -217,6 +220,7 @@ class Alert:
     lo: float
     hi: float
     severity: str = ""
+    about: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """How an alert stands: inactive, pending or firing, and what it says of its severity."""
+    """How an alert stands: inactive, pending or firing, what it says of its severity, and what it is about.
+
+    Attributes:
+        about: the labels by which its instances in that state differ from the rule, ("destination=app.shop",).
+    """
 
     state: str
     severity: str = ""
+    about: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,8 @@ class Monitoring:
             raise Problem(f"Prometheus has no alert {alert}", fix="see deploy/observability/prometheus/rules")
         states = ("inactive", "pending", "firing")
         worst = max(found, key=lambda rule: states.index(rule["state"]))
-        return Alarm(worst["state"], worst["labels"].get("severity", ""))
+        about = (_about(each["labels"], worst["labels"]) for each in worst["alerts"] if each["state"] == worst["state"])
+        return Alarm(worst["state"], worst["labels"].get("severity", ""), tuple(sorted(about)))
 
     def is_quiet(self, alert: str) -> bool:
         """Says whether Prometheus finds an alert inactive, and Alertmanager does not go on with an earlier one.
@@ -104,3 +110,9 @@ class Monitoring:
         word = uuid.uuid4().hex
         tell(f"{self.receiver}/services/suite/is/here", body={"text": f"is anybody there? {word}"})
         return word
+
+
+def _about(labels: dict[str, str], rule: dict[str, str]) -> str:
+    """What an instance's labels say beside its rule's, "everything" when they say no more."""
+    own = sorted({**labels, "alertname": ""}.items() - rule.items())
+    return ",".join(f"{name}={value}" for name, value in own if value) or "everything"

@@ -13,6 +13,7 @@ from experiments.drivers.monitoring import Alarm, Monitoring, Notice
 from experiments.record import Recorder
 from experiments.watch.thread import Watcher
 
+PROMETHEUS = "prometheus"  # who tells, beside the channels
 PERIOD_S = 1.0
 SILENCE_S_MAX = 15.0  # unanswered for longer, it was not watched
 
@@ -43,7 +44,7 @@ class AlertWatcher(Watcher):
                     raise
             self.stopping.wait(PERIOD_S)
         if self.alarm:
-            self._tell(self.alarm.state, "prometheus", self._last, time.monotonic())
+            self._tell(self.alarm.state, PROMETHEUS, self._last, time.monotonic())
 
     def channels(self, status: str) -> set[str]:
         """Returns the channels that were told so."""
@@ -55,7 +56,7 @@ class AlertWatcher(Watcher):
         if alarm != self.alarm:
             begin = lo if self.alarm is None else self._last
             self.alarm = alarm
-            self._tell(alarm.state, "prometheus", begin, hi)
+            self._tell(alarm.state, PROMETHEUS, begin, hi)
         for notice in self.monitoring.received(self._since):
             self._since = notice.at
             if self.alert in notice.alerts:
@@ -65,4 +66,5 @@ class AlertWatcher(Watcher):
 
     def _tell(self, state: str, by: str, lo: float, hi: float) -> None:
         severity = self.alarm.severity if self.alarm else ""
-        self.recorder.event("alert", name=self.alert, state=state, by=by, severity=severity, lo=lo, hi=hi)
+        about = self.alarm.about if self.alarm and by == PROMETHEUS else ()
+        self.recorder.event("alert", name=self.alert, state=state, by=by, severity=severity, about=about, lo=lo, hi=hi)

@@ -69,7 +69,7 @@ def ejections(polls: Iterator[Poll]) -> Iterator[tuple[str, str, float, float]]:
 
 
 class EjectionWatcher(ProxyWatcher):
-    """Watches one client's proxy and writes the events of the hosts it was told about."""
+    """Watches one client's proxy and writes the events of a service's hosts."""
 
     def __init__(
         self, recorder: Recorder, cluster: Cluster, client: str, service: str, hosts: Mapping[str, str]
@@ -82,12 +82,13 @@ class EjectionWatcher(ProxyWatcher):
     def watch(self) -> None:
         """Watches until stopped."""
         for kind, host, lo, hi in ejections(self._polls()):
-            name = self._pod(host)
-            if name:
-                self.recorder.event(kind, client=self.client, host=name, lo=lo - self.offset_s, hi=hi - self.offset_s)
+            when = {"lo": lo - self.offset_s, "hi": hi - self.offset_s}
+            self.recorder.event(kind, client=self.client, host=self._pod(host), **when)
 
-    def _pod(self, host: str) -> str | None:
-        return self.hosts.get(host.rpartition(":")[0])
+    def _pod(self, host: str) -> str:
+        """The pod's name; the address of one that came later, for its ejection counts as well."""
+        address = host.rpartition(":")[0]
+        return self.hosts.get(address, address)
 
     def _polls(self) -> Iterator[Poll]:
         flagged = f"^outbound|[0-9]*|[^|]*|{self.service}::.*failed_outlier_check"  # grep's, where | is no alternative
@@ -95,5 +96,5 @@ class EjectionWatcher(ProxyWatcher):
             poll = parse(line)
             if poll.hosts is not None:
                 self.polls += 1
-                self.flagged = frozenset(name for host in poll.hosts if (name := self._pod(host)))
+                self.flagged = frozenset(self._pod(host) for host in poll.hosts)
             yield poll

@@ -19,7 +19,8 @@ from experiments.record import Recorder, read_lines
 from experiments.watch import alerts
 from experiments.watch.alerts import AlertWatcher
 
-QUIET, PENDING, FIRING = Alarm("inactive", "critical"), Alarm("pending", "critical"), Alarm("firing", "critical")
+QUIET, PENDING = Alarm("inactive", "critical"), Alarm("pending", "critical")
+FIRING = Alarm("firing", "critical", ("tier=app",))
 
 
 class Scripted:
@@ -59,6 +60,7 @@ def test_a_change_lies_between_the_last_poll_without_it_and_the_first_with_it(wa
     watcher, told = watched(QUIET, QUIET, PENDING, FIRING)
     assert [event["state"] for event in told] == ["inactive", "pending", "firing", "firing"]
     assert all(event["by"] == "prometheus" and event["severity"] == "critical" for event in told)
+    assert [event["about"] for event in told] == [[], [], ["tier=app"], ["tier=app"]]
     assert told[1]["lo"] >= told[0]["lo"]
     assert told[1]["hi"] - told[1]["lo"] >= 0.01, "from the poll before, not from the one that saw it"
     assert told[-1]["hi"] >= told[-2]["hi"], "how it stood when the watch ended"
@@ -116,12 +118,18 @@ def test_nobody_there_is_a_problem_with_a_fix(receiver: Monitoring) -> None:
 def test_the_worst_instance_of_an_alert_counts_and_an_unknown_one_is_a_problem(
     receiver: Monitoring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rules = [
-        {"name": "A", "state": state, "labels": {"severity": "warning"}} for state in ("inactive", "firing", "pending")
+    rules: list[dict[str, Any]] = [
+        {"name": "A", "state": state, "labels": {"severity": "warning"}, "alerts": []}
+        for state in ("inactive", "firing", "pending")
+    ]
+    rules[1]["alerts"] = [
+        {"state": "firing", "labels": {"alertname": "A", "severity": "warning", "to": "b", "from": "a"}},
+        {"state": "firing", "labels": {"alertname": "A", "severity": "warning"}},
+        {"state": "pending", "labels": {"alertname": "A", "severity": "warning", "to": "c"}},
     ]
     answer = {"data": {"groups": [{"rules": rules[:1]}, {"rules": rules[1:]}]}}
     monkeypatch.setattr(monitoring, "ask", lambda *_: answer)
-    assert receiver.alarm("A") == Alarm("firing", "warning")
+    assert receiver.alarm("A") == Alarm("firing", "warning", ("everything", "from=a,to=b"))
     with pytest.raises(Problem, match="no alert B"):
         receiver.alarm("B")
 
@@ -130,6 +138,6 @@ def test_the_worst_instance_of_an_alert_counts_and_an_unknown_one_is_a_problem(
 def test_an_alert_that_alertmanager_remembers_is_not_quiet(
     receiver: Monitoring, monkeypatch: pytest.MonkeyPatch, standing: Any, quiet: Any
 ) -> None:
-    rules = {"data": {"groups": [{"rules": [{"name": "A", "state": "inactive", "labels": {}}]}]}}
+    rules = {"data": {"groups": [{"rules": [{"name": "A", "state": "inactive", "labels": {}, "alerts": []}]}]}}
     monkeypatch.setattr(monitoring, "ask", lambda url, _fields: standing if "/api/v2/alerts" in url else rules)
     assert receiver.is_quiet("A") is quiet

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reports.model import Outcome, Verdict
-from tests.unit.records import T0, Case, journal, known, ready
+from tests.unit.records import T0, Case, ejection, journal, known, ready
 from tests.unit.records_alerting import EVERYBODY, alert, availability, breaker, probe
 
 
@@ -122,3 +122,57 @@ def test_an_ejection_that_is_told_too_late_breaks_it(tmp_path: Path) -> None:
 
 def test_without_an_ejection_there_is_nothing_to_tell(tmp_path: Path) -> None:
     assert breaker(ejected=False).judge(tmp_path).outcome is Outcome.INCONCLUSIVE
+
+
+def others(*ends: float, host: str = "app-3", client: str = "caller") -> list[dict[str, Any]]:
+    """Another replica that a client ejects at 90, and lets in again."""
+    ended = [ejection(client, end, host) | {"kind": "ejection.ended"} for end in ends]
+    return [ejection(client, 90, host), *ended]
+
+
+def late_breaker(*more: dict[str, Any]) -> Case:
+    """Called off 300 s after the fault's end, Prometheus having fired for 260 s of them."""
+    case = breaker()
+    events = [event for event in case.events if event["kind"] != "alert" or event["t"] <= T0 + 100]
+    name, severity = "CircuitBreakerEjecting", "warning"
+    events.append(alert(70, "firing", name=name, severity=severity, about=["destination=app.shop"]))
+    events += [alert(t, "inactive", name=name, severity=severity) for t in (360, 460)]
+    events.append(alert(400, "resolved", "slack", name))
+    return Case(case.experiment, case.targets, [*events, *more], case.journal)
+
+
+def test_an_alert_that_goes_on_after_the_fault_says_of_what(tmp_path: Path) -> None:
+    verdict = late_breaker().judge(tmp_path)
+    assert verdict.outcome is Outcome.FAILED
+    assert "told after 300 s that it is over, allowed 70 s" in verdict.reason
+    assert "in Prometheus it fired of destination=app.shop until 260 s after the end" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("more", "outcome"),
+    [
+        (others(350), Outcome.PASSED),
+        (others(320), Outcome.FAILED),  # 80 s after it was let in again
+        (others(350, host="app-0"), Outcome.FAILED),  # the bad one, which was replaced
+        ([*others(), *others(350, client="gw")[1:]], Outcome.INCONCLUSIVE),  # let in by somebody else
+    ],
+    ids=["let-in-last", "long-let-in", "the-bad-one", "by-another-client"],
+)
+def test_as_long_as_another_replica_is_out_there_is_something_to_tell(
+    tmp_path: Path, more: list[dict[str, Any]], outcome: Outcome
+) -> None:
+    verdict = late_breaker(*more).judge(tmp_path)
+    assert verdict.outcome is outcome, verdict.reason
+
+
+def test_another_replica_that_is_never_let_in_again_proves_nothing_of_the_end(tmp_path: Path) -> None:
+    verdict = late_breaker(*others()).judge(tmp_path)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "caller kept app-3 out until the watch ended" in verdict.reason
+
+
+def test_called_off_while_another_replica_is_out_is_broken(tmp_path: Path) -> None:
+    case = breaker()
+    verdict = Case(case.experiment, case.targets, [*case.events, *others(200)], case.journal).judge(tmp_path)
+    assert verdict.outcome is Outcome.FAILED
+    assert "while" in verdict.reason

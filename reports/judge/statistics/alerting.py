@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from reports.clients import EjectionEnded
 from reports.events import Alert, Ejection, Ready
 from reports.judge.faults import FaultWindow, fault_windows, hosts_of
 from reports.judge.registry import Broken, Inconclusive, Measurement, statistic
@@ -69,14 +70,36 @@ def availability_alert_s(record: CaseRecord, target: Target[AvailabilityAlertPar
 
 @statistic(AlertParameters)
 def ejection_alert_s(record: CaseRecord, target: Target[AlertParameters]) -> Measurement:
-    """From the first ejection of a bad replica, by any client, to the last channel that must be told of it."""
+    """From the first ejection of a bad replica, by any client, to the last channel that must be told of it.
+
+    It is over with the fault, or with the last ejection of any other replica that was out by then: as long as one is,
+    there is something to tell.
+    """
     window = fault_windows(record)[-1]
     hosts = hosts_of(window)
     seen = [e for e in record.of(Ejection) if e.host in hosts and e.hi >= window.started.lo and e.lo <= window.ended.hi]
     if not seen:
         raise Inconclusive("no client ejected the bad replica: there was nothing to be told about", "see mesh.ejection")
     first = min(seen, key=lambda event: event.hi)
-    return _measured(record, target.parameters, Interval(max(first.lo, window.started.lo), first.hi), window.ended.lo)
+    cause = Interval(max(first.lo, window.started.lo), first.hi)
+    return _measured(record, target.parameters, cause, max(window.ended.lo, *_let_in_again(record, hosts)))
+
+
+def _let_in_again(record: CaseRecord, bad: frozenset[str]) -> Iterator[float]:
+    """When each ejection of another replica than the bad one ended, at the earliest."""
+    yield 0.0
+    for event in record.of(Ejection):
+        if event.host in bad:  # ends with the fault: it is replaced
+            continue
+        ends = (e.lo for e in record.of(EjectionEnded) if (e.client, e.host) == (event.client, event.host))
+        end = min((lo for lo in ends if lo >= event.lo), default=None)
+        if end is None:
+            raise Inconclusive(
+                f"{event.client} kept {event.host} out until the watch ended, which nobody had broken: "
+                "there was something to tell until then",
+                "see why it answered errors: its log, and whether the machine had time for it",
+            )
+        yield end
 
 
 def _fallen(
@@ -177,6 +200,7 @@ def _not_called_off(
 ) -> Iterator[Broken]:
     """Every channel that was told is told of the end: not while the fault goes on, and in time after it."""
     watched_s = max(event.hi for event in alerts if event.by == _PROMETHEUS) - over
+    still = _still_firing(alerts, over)
     for channel, event in told.items():
         if event is None:
             continue
@@ -184,14 +208,25 @@ def _not_called_off(
         if resolved is None and watched_s < bound_s:
             raise Inconclusive(f"the watch ended before {channel} could be told that it is over", "watch for longer")
         if resolved is None:
-            yield Broken(f"{channel} was not told within {bound_s:g} s that it is over", "is send_resolved set?")
+            yield Broken(f"{channel} was not told within {bound_s:g} s that it is over{still}", "is send_resolved set?")
         elif resolved.hi < over:
             yield Broken(f"{channel} was told that it is over while the fault went on", "the alert flaps: see its rule")
         elif resolved.hi - over > bound_s:
             yield Broken(
-                f"{channel} was told after {resolved.hi - over:.0f} s that it is over, allowed {bound_s:g} s",
-                "shorten Alertmanager's group_interval",
+                f"{channel} was told after {resolved.hi - over:.0f} s that it is over, allowed {bound_s:g} s{still}",
+                "see what Prometheus had to tell for so long; if it had nothing, shorten Alertmanager's group_interval",
             )
+
+
+def _still_firing(alerts: list[Alert], over: float) -> str:
+    """Until when Prometheus itself found the alert firing after the end, and of what: words for a reason."""
+    asked = [event for event in alerts if event.by == _PROMETHEUS]
+    firing = [event for event in asked if event.state == "firing"]
+    if not firing:
+        return ""
+    about = f" of {', '.join(firing[-1].about)}" if firing[-1].about else ""
+    end = next((event.hi for event in asked if event.hi > firing[-1].hi), firing[-1].hi)
+    return f"; in Prometheus it fired{about} until {end - over:.0f} s after the end"
 
 
 def _first(alerts: list[Alert], by: str, state: str, after: float) -> Alert | None:
