@@ -6,7 +6,7 @@ Chaos Toolkit gives actions, probes and controls no common object, but they shar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from deploy.cluster import Cluster
 from deploy.errors import Problem
+from deploy.waiting import NotSo, eventually
 from experiments import guard
 from experiments.ledger import Ledger
 from experiments.record import Recorder
@@ -87,6 +88,17 @@ class Session:
         failed = [f"{watcher.name}: {watcher.failed}" for watcher in self.watchers if watcher.failed]
         if failed:
             raise Problem("the experiment was not watched to its end", why="\n".join(failed), fix="run it again")
+
+    def becomes[T](
+        self, get: Callable[[], T], matches: Callable[[T], object], *, within_s: float, what: str, every_s: float = 0.25
+    ) -> bool:
+        """Says whether something becomes so in time, as `deploy.waiting.eventually` asks; a note tells what did not."""
+        try:
+            eventually(get, matches, within_s=within_s, what=what, every_s=every_s)
+        except NotSo as missed:
+            self.recorder.note(str(missed))
+            return False
+        return True
 
     def zone(self, zone: str | None) -> None:
         """Tells the watchers which zone is faulted."""

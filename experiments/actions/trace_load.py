@@ -71,18 +71,13 @@ def await_least(running: Session, within_s: float) -> bool:
     """Says whether collectors and query pods are as few as they may be, waiting up to `within_s` for it."""
     tiers = (COLLECTOR, QUERY)
     least = {tier: _least(running, tier) for tier in tiers}
-    try:
-        eventually(
-            lambda: {tier: _ready(running, tier) for tier in tiers},
-            lambda ready: ready == least,
-            within_s=within_s,
-            every_s=LOOK_EVERY_S,
-            what=f"{least} replicas",
-        )
-    except NotSo as missed:
-        running.recorder.note(str(missed))
-        return False
-    return True
+    return running.becomes(
+        lambda: {tier: _ready(running, tier) for tier in tiers},
+        lambda ready: ready == least,
+        within_s=within_s,
+        every_s=LOOK_EVERY_S,
+        what=f"{least} replicas",
+    )
 
 
 def _outgrow(running: Session, tier: str, load: Load, within_s: float) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from deploy.waiting import NotSo, eventually
 from experiments import session
 from experiments.actions import trace_load
 from experiments.jaeger import Jaeger
@@ -11,18 +10,8 @@ from experiments.jaeger import Jaeger
 def store_answers(within_s: float) -> bool:
     """Says whether the store names the services it knows, at least one, waiting up to `within_s` for it."""
     running = session.current()
-    try:
-        eventually(
-            Jaeger(running.cluster.url("jaeger")).services,
-            bool,
-            within_s=within_s,
-            every_s=1,
-            what="the tracing store to know a service",
-        )
-    except NotSo as missed:
-        running.recorder.note(str(missed))
-        return False
-    return True
+    named = Jaeger(running.cluster.url("jaeger")).services
+    return running.becomes(named, bool, within_s=within_s, every_s=1, what="the tracing store to know a service")
 
 
 def at_rest(within_s: float) -> bool:

@@ -20,16 +20,13 @@ def hold(seconds: float) -> float:
 
 def tiers_ready(within_s: float) -> bool:
     """Says whether every watched tier has all the ready pods it wants, waiting up to `within_s` for it."""
-    try:
-        eventually(
-            lambda: session.current().ready,
-            lambda ready: all(watcher.full() for watcher in ready.values()),
-            within_s=within_s,
-            what="every tier to be whole",
-        )
-    except NotSo:
-        return False
-    return True
+    running = session.current()
+    return running.becomes(
+        lambda: {tier: count for watcher in running.ready.values() for tier, count in watcher.counts().items()},
+        lambda _counts: all(watcher.full() for watcher in running.ready.values()),
+        within_s=within_s,
+        what="every tier to be whole",
+    )
 
 
 def capacity_back(within_s: float, tail_s: float) -> dict[str, object]:

@@ -47,14 +47,13 @@ class World:
         self.loads: dict[str, list[float]] = {}  # when each began and ended
         self.events: list[tuple[str, dict[str, Any]]] = []
         self.notes: list[str] = []
-        self.session: Any = SimpleNamespace(
-            cluster=SimpleNamespace(url=lambda service: f"http://{service}"),
-            recorder=SimpleNamespace(
-                event=lambda kind, **fields: self.events.append((kind, fields)), folder=folder, note=self.notes.append
-            ),
-            ledger=None,
-            ready={"tracing": SimpleNamespace(counts=self.counts)},
+        cluster: Any = SimpleNamespace(url=lambda service: f"http://{service}")
+        recorder: Any = SimpleNamespace(
+            event=lambda kind, **fields: self.events.append((kind, fields)), folder=folder, note=self.notes.append
         )
+        ready: Any = {"tracing": SimpleNamespace(counts=self.counts)}
+        self.session = session.Session(cluster, recorder, {}, traffic=SimpleNamespace())  # type: ignore[arg-type]
+        vars(self.session).update(ledger=None, ready=ready)
 
     def counts(self) -> dict[str, Any]:
         return {tier: SimpleNamespace(ready=self.ready(tier, *self.loads.get(tier, []))) for tier in LEAST}

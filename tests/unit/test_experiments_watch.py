@@ -14,7 +14,7 @@ from experiments.actions.handshakes import parse_inbound, ports_of
 from experiments.actions.workload import choose
 from experiments.drivers import access_log
 from experiments.pods import Pod
-from experiments.record import Recorder
+from experiments.record import Recorder, read_lines
 from experiments.traffic import succeeded
 from experiments.watch import counters, ejection, pressure
 from experiments.watch.ready import ReadyWatcher, Seen, count
@@ -49,6 +49,14 @@ def test_a_flag_older_than_the_watch_is_not_this_fault_s() -> None:
 def test_a_host_that_came_back_and_went_again_is_told_twice() -> None:
     seen = list(ejection.ejections(polls("1 1", f"2 2 {LINE}", "3 3", f"4 4 {LINE}")))
     assert [(lo, hi) for kind, _, lo, hi in seen if kind == ejection.BEGAN] == [(1, 2), (3, 4)]
+
+
+def test_a_host_that_came_after_the_watch_began_is_told_by_its_address(tmp_path: Path, monkeypatch: Any) -> None:
+    watcher = ejection.EjectionWatcher(Recorder(tmp_path), SimpleNamespace(), "ns/c", "app", {})  # type: ignore[arg-type]
+    monkeypatch.setattr(watcher, "lines", lambda *_: iter(["1.00 1.02", f"2.00 2.03 {LINE}"]))
+    watcher.watch()
+    (event,) = read_lines(tmp_path / "events.ndjson")
+    assert (event["kind"], event["host"], *watcher.flagged) == (ejection.BEGAN, "10.244.1.5", "10.244.1.5")
 
 
 @pytest.mark.parametrize("line", ["", "one word", "x y z", "1.0"])

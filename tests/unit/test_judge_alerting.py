@@ -165,6 +165,12 @@ def test_as_long_as_another_replica_is_out_there_is_something_to_tell(
     assert verdict.outcome is outcome, verdict.reason
 
 
+def test_who_else_was_out_after_the_fault_is_told(tmp_path: Path) -> None:
+    case = late_breaker(*others(350), *others(98, client="gw"))
+    assert case.judge(tmp_path).extra["others_out_until_s"] == {"app-3 by caller": 249.5}
+    assert "others_out_until_s" not in breaker().judge(tmp_path / "nobody").extra
+
+
 def test_another_replica_that_is_never_let_in_again_proves_nothing_of_the_end(tmp_path: Path) -> None:
     verdict = late_breaker(*others()).judge(tmp_path)
     assert verdict.outcome is Outcome.INCONCLUSIVE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -82,12 +83,14 @@ def ejection_alert_s(record: CaseRecord, target: Target[AlertParameters]) -> Mea
         raise Inconclusive("no client ejected the bad replica: there was nothing to be told about", "see mesh.ejection")
     first = min(seen, key=lambda event: event.hi)
     cause = Interval(max(first.lo, window.started.lo), first.hi)
-    return _measured(record, target.parameters, cause, max(window.ended.lo, *_let_in_again(record, hosts)))
+    others = dict(_let_in_again(record, hosts))
+    measured = _measured(record, target.parameters, cause, max([window.ended.lo, *others.values()]))
+    out = {name: round(end - window.ended.lo, 3) for name, end in others.items() if end > window.ended.lo}
+    return replace(measured, extra={**measured.extra, "others_out_until_s": out}) if out else measured
 
 
-def _let_in_again(record: CaseRecord, bad: frozenset[str]) -> Iterator[float]:
-    """When each ejection of another replica than the bad one ended, at the earliest."""
-    yield 0.0
+def _let_in_again(record: CaseRecord, bad: frozenset[str]) -> Iterator[tuple[str, float]]:
+    """Each ejection of another replica than the bad one, and when it ended at the earliest."""
     for event in record.of(Ejection):
         if event.host in bad:  # ends with the fault: it is replaced
             continue
@@ -99,7 +102,7 @@ def _let_in_again(record: CaseRecord, bad: frozenset[str]) -> Iterator[float]:
                 "there was something to tell until then",
                 "see why it answered errors: its log, and whether the machine had time for it",
             )
-        yield end
+        yield f"{event.host} by {event.client}", end
 
 
 def _fallen(
