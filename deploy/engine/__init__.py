@@ -71,11 +71,12 @@ def is_debian() -> bool:
 def _start() -> None:
     """Starts dockerd detached from us: it must outlive this process, as clusters do.
 
-    One that runs but is slow to answer is waited for: two engines on one folder would spoil it.
+    One that runs but is slow to answer, or is just ending, is waited for: two engines on one folder would spoil it.
     """
     if _runs():
-        _await(lambda: False, "an engine runs (docker.pid) but does not answer: look at its output, or stop it")
-        return
+        _await(lambda: not _runs(), "an engine runs (docker.pid) but does not answer: look at its output, or stop it")
+        if answers():
+            return
     log = paths.cache() / "dockerd.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = ["dockerd"]

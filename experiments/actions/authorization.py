@@ -22,12 +22,12 @@ from deploy.waiting import NotSo, eventually
 from experiments import pods, session
 from experiments.actions.fault import ended, inject, prove
 from experiments.actions.handshakes import Port, certificate_of_injector, knock
-from experiments.drivers import calls
+from experiments.drivers import access_log, calls
 from experiments.drivers.calls import Answer, Call
 from experiments.drivers.injector import NAMESPACE, SELECTOR
 from experiments.drivers.monitoring import Monitoring
 from experiments.matrix import SCRAPE, Expected, Matrix, Row
-from experiments.pods import PROXY, Pod
+from experiments.pods import Pod
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
@@ -206,11 +206,7 @@ class Everybody:
         return {**who, "expected": expected, **known, "detail": detail, "lo": lo, "hi": hi}
 
     def _logged(self, pod: Pod) -> Counter[str]:
-        core: Any = self.cluster.core
-        since_s = int(time.monotonic() - self.begun) + 5
-        options = {"container": PROXY, "since_seconds": since_s, "_request_timeout": 20}
-        text = core.read_namespaced_pod_log(pod.name, pod.namespace, **options)
-        return logged(text, self.mark)
+        return logged(access_log.text(self.cluster, pod, time.monotonic() - self.begun + 5), self.mark)
 
 
 def outcome(answer: Answer) -> Outcome:

@@ -39,18 +39,24 @@ class Line:
     call: str
 
 
-def read(cluster: Cluster, pod: Pod, since_s: float) -> list[Line]:
+def text(cluster: Cluster, pod: Pod, since_s: float) -> str:
     """Returns what a proxy logged in the last seconds; it holds a line back for a second or so."""
     core: Any = cluster.core
-    text = core.read_namespaced_pod_log(
-        pod.name, pod.namespace, container=PROXY, since_seconds=int(since_s) + 1, _request_timeout=20
+    return str(
+        core.read_namespaced_pod_log(
+            pod.name, pod.namespace, container=PROXY, since_seconds=int(since_s) + 1, _request_timeout=20
+        )
     )
-    return parse(pod.name, str(text))
 
 
-def parse(host: str, text: str) -> list[Line]:
+def read(cluster: Cluster, pod: Pod, since_s: float) -> list[Line]:
+    """Returns the requests that it logged in the last seconds."""
+    return parse(pod.name, text(cluster, pod, since_s))
+
+
+def parse(host: str, log: str) -> list[Line]:
     """Reads a log; what is no line of the access log is left out."""
-    found = (LINE.match(line) for line in text.splitlines())
+    found = (LINE.match(line) for line in log.splitlines())
     return [
         Line(
             host,

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -191,12 +192,24 @@ def test_an_engine_that_runs_but_is_slow_gets_no_rival(
         comm.wait()
     assert not engine._runs()
     monkeypatch.setattr(engine, "_runs", lambda: True)
-    answers = iter([False, False, True])
-    monkeypatch.setattr(engine, "answers", lambda: next(answers))
+    asked = count()
+    monkeypatch.setattr(engine, "answers", lambda: next(asked) > 1)
     fake(tools, "dockerd", "exit 1")
     engine._start()
     assert engine.PID_FILE.exists()
     assert not (tools / "dockerd.calls").exists()
+
+
+def test_an_engine_that_was_just_ending_is_followed_by_another(
+    monkeypatch: pytest.MonkeyPatch, tools: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(engine, "PID_FILE", tmp_path / "docker.pid")
+    asked = count()
+    monkeypatch.setattr(engine, "_runs", lambda: next(asked) < 2)
+    monkeypatch.setattr(engine, "answers", (tools / "dockerd.calls").exists)
+    fake(tools, "dockerd", "exec /bin/sleep 5")
+    engine._start()
+    assert (tools / "dockerd.calls").exists()
 
 
 def test_no_engine_is_started_in_place_of_one_that_docker_host_names(
