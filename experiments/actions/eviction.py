@@ -25,39 +25,48 @@ STALE = "still being processed"  # the API server's word for a budget that the c
 STALE_TRIES = 20
 
 
-def evict_until_refused(namespace: str, app: str, keep_percent: int, settle_s: float) -> dict[str, Any]:
-    """Evicts ready pods of a tier one after the other until one is refused, or one more than allowed was granted.
+def evict_until_refused(namespace: str, apps: list[str], keep_percent: int, settle_s: float) -> dict[str, Any]:
+    """Evicts ready pods of each tier one after the other until one is refused, or one more than allowed was granted.
+
+    Tier after tier without a pause, as a drain does it: no budget but a tier's own guards its pods.
 
     Args:
-        namespace: of the tier.
-        app: the tier.
-        keep_percent: share of the tier that must stay, in percent, rounded up to whole pods.
-        settle_s: how long the budget may take to be up to date before the first one.
+        namespace: of the tiers.
+        apps: the tiers.
+        keep_percent: share of each tier that must stay, in percent, rounded up to whole pods.
+        settle_s: how long the budgets may take to be up to date before the first eviction.
     """
     running = session.current()
-    before = _await_budget(namespace, app, settle_s)
+    before = _await_budgets(namespace, apps, settle_s)
+    chosen = {app: _chosen(namespace, app, keep_percent) for app in apps}
+    answers: list[tuple[Pod, int]] = []
+    inject(
+        running,
+        f"evictions of {namespace}/{', '.join(apps)}",
+        [],
+        lambda: answers.extend(each for app, ready in chosen.items() for each in _series(ready, app)),
+        {"namespace": namespace, "apps": apps, "budgets": before},
+    )
+    _begun.append(f"evictions of {namespace}/{', '.join(apps)}")
+    granted = {pod.uid: pod.name for pod, status in answers if status == GRANTED}
+    left = {pod.uid for app in apps for pod in pods.find(running.cluster, namespace, f"app={app}") if not pod.leaving}
+    statuses = {app: [status for pod, status in answers if pod in ready] for app, ready in chosen.items()}
+    observed = {"statuses": statuses, "evicted": sorted(granted.values()), "staying": len(left & granted.keys())}
+    return prove(running, _begun[-1], acted=bool(granted) and not left & granted.keys(), by="api", observed=observed)
+
+
+def _chosen(namespace: str, app: str, keep_percent: int) -> list[Pod]:
+    """The pods to evict: one more than may go."""
+    running = session.current()
     desired = running.ready[namespace].desired[app]
     attempts = desired - math.ceil(desired * keep_percent / 100) + 1
     ready = [pod for pod in pods.find(running.cluster, namespace, f"app={app}") if pod.ready]
     if len(ready) < attempts:
         raise Problem(f"{namespace}/{app} has {len(ready)} ready pods, {attempts} are to be evicted", fix="is it up?")
-    fault = f"evictions of {namespace}/{app}"
-    statuses: list[int] = []
-    inject(
-        running,
-        fault,
-        [],
-        lambda: statuses.extend(_series(ready[:attempts], app)),
-        {"namespace": namespace, "app": app, "budget": before},
-    )
-    _begun.append(fault)
-    granted = {pod.uid: pod.name for pod, status in zip(ready, statuses, strict=False) if status == GRANTED}
-    staying = {pod.uid for pod in pods.find(running.cluster, namespace, f"app={app}") if not pod.leaving}
-    observed = {"statuses": statuses, "evicted": sorted(granted.values()), "staying": len(staying & granted.keys())}
-    return prove(running, fault, acted=bool(granted) and not staying & granted.keys(), by="api", observed=observed)
+    return ready[:attempts]
 
 
-def _series(chosen: list[Pod], app: str) -> Iterator[int]:
+def _series(chosen: list[Pod], app: str) -> Iterator[tuple[Pod, int]]:
     """Evicts pods until one is refused; records and yields each answer."""
     begin = time.monotonic()
     for pod in chosen:
@@ -73,7 +82,7 @@ def _series(chosen: list[Pod], app: str) -> Iterator[int]:
             message=message,
             since_first_s=time.monotonic() - begin,
         )
-        yield status
+        yield pod, status
         if status != GRANTED:
             return
 
@@ -123,34 +132,35 @@ def _message(body: str | bytes | None) -> str:
     ]
 
 
-def _budget(namespace: str, app: str) -> dict[str, int | bool] | None:
-    """Returns the state of the tier's budget, None when it has none."""
+def _budgets(namespace: str, apps: list[str]) -> dict[str, dict[str, int | bool]]:
+    """Returns the state of each tier's budget; a tier without one is not in it."""
     from kubernetes.client import PolicyV1Api
 
     api: Any = PolicyV1Api(session.current().cluster.api)
+    found: dict[str, dict[str, int | bool]] = {}
     for budget in api.list_namespaced_pod_disruption_budget(namespace, _request_timeout=10).items:
-        if (budget.spec.selector.match_labels or {}).get("app") == app:
+        if (app := (budget.spec.selector.match_labels or {}).get("app")) in apps:
             status = budget.status
-            return {
+            found[app] = {
                 "allowed": int(status.disruptions_allowed or 0),
                 "healthy": int(status.current_healthy or 0),
                 "desired": int(status.desired_healthy or 0),
                 "observed": status.observed_generation == budget.metadata.generation,
             }
-    return None
+    return found
 
 
-def _await_budget(namespace: str, app: str, within_s: float) -> dict[str, int | bool] | None:
-    """Waits until the controller has seen the budget as it is now, and every pod counts as healthy."""
+def _await_budgets(namespace: str, apps: list[str], within_s: float) -> dict[str, dict[str, int | bool]]:
+    """Waits until the controller has seen each budget as it is now, and every pod counts as healthy."""
     watcher = session.current().ready[namespace]
 
-    def settled(state: dict[str, int | bool] | None) -> bool:
-        counted = state is None or (bool(state["observed"]) and state["healthy"] >= watcher.desired[app])
+    def settled(found: dict[str, dict[str, int | bool]]) -> bool:
+        counted = all(state["observed"] and state["healthy"] >= watcher.desired[app] for app, state in found.items())
         return watcher.full() and counted
 
     return eventually(
-        lambda: _budget(namespace, app),
+        lambda: _budgets(namespace, apps),
         settled,
         within_s=within_s,
-        what=f"the disruption budget of {namespace}/{app} to be up to date",
+        what=f"the disruption budgets of {namespace}/{', '.join(apps)} to be up to date",
     )
