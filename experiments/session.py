@@ -40,7 +40,6 @@ class Session:
     watch: Mapping[str, list[str]]
     traffic: Traffic
     watchers: list[Watcher] = field(default_factory=list)
-    _stack: ExitStack = field(default_factory=ExitStack, repr=False)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -62,7 +61,6 @@ class Session:
         try:
             for watcher in (PressureSampler("pressure sampler", self.recorder), *self.ready.values()):
                 self.add(watcher)
-            self._stack.callback(self.traffic.stop)
             self.traffic.start()
         except BaseException:
             self.stop()
@@ -73,11 +71,15 @@ class Session:
         """Starts a watcher that ends with the session."""
         watcher.start()
         self.watchers.append(watcher)
-        self._stack.callback(watcher.stop)
 
     def stop(self) -> None:
         """Stops callers, then watchers, and fetches what they measured; every one of them, whatever fails."""
-        self._stack.close()
+        with ExitStack() as stack:
+            for watcher in self.watchers:
+                stack.callback(watcher.stop)
+            for watcher in self.watchers:  # side by side: each may be in the middle of a look
+                stack.callback(watcher.stopping.set)
+            self.traffic.stop()
 
     def still_watched(self) -> None:
         """Checks that no watcher died: what it did not see afterwards would look as if it had not happened.

@@ -160,14 +160,15 @@ class Traffic:
 
     def stop(self) -> None:
         """Stops every caller and brings its samples here; one that cannot be stopped is noted, and proves nothing."""
-        with ThreadPoolExecutor(len(self._callers) or 1) as pool:
+        with ThreadPoolExecutor(len(self._callers) + 1) as pool:
+            users = pool.submit(self._stack.close)
             all_stopped = all(list(pool.map(self._stop_one, list(self._callers))))
         self._callers.clear()
         if self._left and all_stopped:  # otherwise whoever heals ends them
             self.ledger.done(self._left.id)
             self._left = None
         try:
-            self._stack.close()
+            users.result()
         except Problem as problem:
             self.recorder.note(f"user load: {problem}")
 

@@ -31,6 +31,13 @@ __all__ = ["HostCaller", "Locust", "PodCaller"]
 START_S = 20.0  # a Python process with aiohttp, on a machine under load
 GRACE_S = 10.0  # from "stop" to gone, on top of the time the last answer may take
 NAMESPACE = "callers"
+LOOK_S, LOOKS_S = 0.1, 15.0  # in a pod one program looks again and again: each exec costs more than all its looks
+# A session of its own outlives the exec; nothing of it may hold the exec's streams open. "$0" is how often to look.
+BEGIN = f"""file=$1; shift; setsid "$@" >"$file.log" 2>&1 </dev/null & echo $!
+for _ in $(seq "$0"); do test -s "$file" && echo begun && break; test -s "$file.log" && break; sleep {LOOK_S}; done"""
+END = f"""[ -z "$2" ] || kill -TERM "$2" 2>/dev/null
+for _ in $(seq "$0"); do case $(tail -n 1 "$1") in '{{"end":true'*) break;; esac; sleep {LOOK_S}; done
+tail -n 1 "$1" """
 POD_PROGRAM = ("python3", "/opt/app/open_loop.py")
 
 
@@ -150,17 +157,9 @@ class PodCaller:
         caller = self.caller or self.zone
         self._file = f"/tmp/samples-{self.run}-{caller}-{uuid.uuid4().hex[:12]}.ndjson"  # noqa: S108 - the pod's own volume
         load = _open_loop(self, caller, self._file)
-        # A session of its own outlives this exec; nothing of it may hold the exec's streams open.
-        detach = 'setsid "$@" >"$0.log" 2>&1 </dev/null & echo $!'
-        self._pid = self._exec("sh", "-c", detach, self._file, *self.program, *load, "--zone", self.zone).strip()
-        asks = 'test -s "$0" && echo begun || { test -s "$0.log" && echo ended || echo waits; }'
-        state = eventually(
-            lambda: self._exec("sh", "-c", asks, self._file).strip(),
-            lambda state: state != "waits",
-            within_s=START_S,
-            what=f"the caller in {self.zone} to begin",
-        )
-        if state != "begun":
+        argv = [f"{START_S / LOOK_S:.0f}", self._file, *self.program, *load, "--zone", self.zone]
+        self._pid, *begun = self._exec("sh", "-c", BEGIN, *argv, timeout_s=START_S + GRACE_S).split()
+        if not begun:
             raise Problem(f"the caller in {self.zone} did not begin", why=self._exec("cat", f"{self._file}.log"))
         return self
 
@@ -176,8 +175,7 @@ class PodCaller:
             Problem: the sample file did not get its end line.
         """
         if self._pid:
-            self._exec("sh", "-c", 'kill -TERM "$0" 2>/dev/null || true', self._pid)
-            self.await_end(self.timeout_s + GRACE_S)
+            self.await_end(self.timeout_s + GRACE_S, self._pid)
             self._pid = ""
 
     @classmethod
@@ -214,14 +212,15 @@ class PodCaller:
         self._exec("rm", "-f", self._file, f"{self._file}.log")
         return out
 
-    def await_end(self, within_s: float) -> None:
-        """Waits for the end line of a caller that was told to stop; Problem when it does not come."""
+    def await_end(self, within_s: float, pid: str = "") -> None:
+        """Waits for the end line of a caller that was told to stop, or is now by its `pid`; Problem when none comes."""
+        told = iter([pid])
+        looks = f"{min(within_s, LOOKS_S) / LOOK_S:.0f}"
         try:
             eventually(
-                lambda: self._exec("tail", "-n", "1", self._file),
+                lambda: self._exec("sh", "-c", END, looks, self._file, next(told, "")),
                 _ended,
                 within_s=within_s,
-                every_s=0.5,
                 what=f"the end line of the caller in {self.zone}",
             )
         except NotSo as error:

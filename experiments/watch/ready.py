@@ -18,7 +18,7 @@ from experiments.watch.thread import Watcher
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
 
-WATCH_S = 4  # a watch that is quiet is asked again this often, so that it can be stopped
+WATCH_S = 2  # a watch that is quiet is asked again this often, so that it can be stopped
 
 
 @dataclass(frozen=True, slots=True)
