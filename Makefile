@@ -6,6 +6,8 @@ IMAGES ?= auto
 .DEFAULT_GOAL := help
 # Outside the checkout: in a fresh clone every type would be found out anew.
 export MYPY_CACHE_DIR := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/resilience-suite/mypy
+# Tests write thousands of small records, each of them synced: in memory, where there is a place for that.
+IN_MEMORY := TMPDIR=$(shell test -w /dev/shm && test "$$(df --output=avail /dev/shm | tail -n 1)" -gt 1000000 && echo /dev/shm || echo "$${TMPDIR:-/tmp}")
 unexport PYTHONDONTWRITEBYTECODE  # a run starts dozens of Pythons: each would compile all that it imports
 
 help:  ## this list
@@ -23,10 +25,10 @@ lint: setup  ## style, types, imports, YAML
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy && .venv/bin/lint-imports --no-cache && $(PYTHON) -m yamllint --strict .
 
 unit: setup  ## tests of pure logic: no process, no socket
-	@$(PYTHON) -m pytest tests/unit -n logical -q
+	@$(IN_MEMORY) $(PYTHON) -m pytest tests/unit -n logical -q
 
 component: setup  ## tests with real processes, servers and load on this machine: no cluster, no Docker, no network
-	@$(PYTHON) -m pytest tests/component -n 2 --dist loadfile -q
+	@$(IN_MEMORY) $(PYTHON) -m pytest tests/component -n 3 --dist loadfile -q
 
 smoke: setup  ## the live selection: one experiment per area, a negative control, the pull path, the pod network
 	@$(PYTHON) -m pytest tests -m "smoke and not slow" --keep-cluster --image-source $(IMAGES)

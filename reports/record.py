@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 from msgspec.json import Decoder
@@ -150,10 +151,16 @@ class CaseRecord:
     defects: tuple[Defect, ...]
     users: UserLoad | None = None
     rows: dict[str, dict[str, float]] = field(default_factory=dict)
+    _of: dict[type, tuple[Any, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def of[E](self, kind: type[E]) -> tuple[E, ...]:
         """The events of one kind, oldest first."""
-        return tuple(event for event in self.events if isinstance(event, kind))
+        if not self._of:  # every check and every statistic asks, some of them dozens of times
+            found = defaultdict[type, list[Any]](list)
+            for event in self.events:
+                found[type(event)].append(event)
+            self._of.update({each: tuple(events) for each, events in found.items()})
+        return self._of.get(kind, ())
 
     def file(self, name: str) -> str:
         """A file of this case as evidence is named: relative to the run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -122,7 +123,13 @@ def samples(
     took_s: float = 0.01,
 ) -> list[dict[str, Any]]:
     """Requests from 10 s before the fault; those due in [lo, hi) seconds after it fail."""
-    spans = list(errors)
+    return [row.copy() for row in _rows(tuple(errors), until_s, rate_hz, lag_s, took_s)]
+
+
+@lru_cache(maxsize=64)  # most tests take the same ones
+def _rows(
+    spans: tuple[tuple[float, float], ...], until_s: float, rate_hz: float, lag_s: float, took_s: float
+) -> list[dict[str, Any]]:
     rows = []
     for i in range(int((10 + until_s) * rate_hz)):
         after = round(i / rate_hz - 10, 6)
