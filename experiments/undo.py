@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from deploy.cluster import Cluster
 
 ELECTION_S, DISCARD_S, REBUILD_S, FOLLOW_S, DELETED_S = 45.0, 120.0, 300.0, 240.0, 60.0
+CONFLICTS_MAX = 5
 LAST_ANSWER_S = 8.0
 STOP_CALLERS = Path(__file__).parent / "inside" / "stop_callers.sh"
 
@@ -210,10 +211,22 @@ def samples_left(cluster: Cluster, undo: Undo) -> Iterator[str]:
 
 
 def restore_object(cluster: Cluster, undo: Undo) -> str:
-    """Makes an object be as it was written down, whether it was changed or deleted."""
-    manifest = dict(undo["manifest"])
-    name, namespace = manifest["metadata"]["name"], manifest["metadata"].get("namespace")
+    """Makes an object be as it was written down, whether it was changed or deleted.
+
+    Controllers write too, into a set's status for instance: who was quicker is looked at again.
+    """
+    from kubernetes.dynamic.exceptions import ConflictError
+
+    manifest = undo["manifest"]
     resource = cluster.dynamic.resources.get(api_version=manifest["apiVersion"], kind=manifest["kind"])
+    for _ in range(CONFLICTS_MAX):
+        with suppress(ConflictError):
+            return _restored(resource, manifest)
+    return _restored(resource, manifest)
+
+
+def _restored(resource: Any, manifest: Mapping[str, Any]) -> str:
+    name, namespace = manifest["metadata"]["name"], manifest["metadata"].get("namespace")
     label = f"{manifest['kind']} {namespace}/{name}"
     # One that is still being deleted would take what is written to it along.
     live = eventually(
@@ -227,8 +240,8 @@ def restore_object(cluster: Cluster, undo: Undo) -> str:
         return f"{label} made again"
     if essence(live) == manifest:
         return f"{label} was as it should be"
-    manifest["metadata"] = manifest["metadata"] | {"resourceVersion": live["metadata"]["resourceVersion"]}
-    resource.replace(body=manifest, name=name, namespace=namespace)
+    of_this_look = {"metadata": manifest["metadata"] | {"resourceVersion": live["metadata"]["resourceVersion"]}}
+    resource.replace(body={**manifest, **of_this_look}, name=name, namespace=namespace)
     return f"{label} restored"
 
 

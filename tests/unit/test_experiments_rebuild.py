@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from kubernetes.client import ApiException
+from kubernetes.dynamic.exceptions import ConflictError
 
 from deploy.waiting import NotSo
 from experiments import undo
@@ -227,3 +229,24 @@ def test_an_object_on_its_way_out_is_not_written_to(
     else:
         undo.restore_object(cluster, {"manifest": manifest})
     assert resource.done == (done or [])
+
+
+@pytest.mark.parametrize(("conflicts", "done"), [(0, True), (5, True), (6, False)])
+def test_an_object_that_somebody_else_has_just_written_is_looked_at_again(conflicts: int, *, done: bool) -> None:
+    versions: list[str] = []
+
+    class Contended(Resource):
+        def replace(self, body: Any = None, **_: Any) -> None:
+            versions.append(body["metadata"]["resourceVersion"])
+            self.live["metadata"]["resourceVersion"] = str(len(versions) + 1)
+            if len(versions) <= conflicts:
+                raise ConflictError(ApiException(409, "Conflict"))
+            super().replace()
+
+    resource = Contended(0, {"metadata": {"name": "postgres", "namespace": "data", "resourceVersion": "1"}})
+    cluster: Any = SimpleNamespace(dynamic=SimpleNamespace(resources=SimpleNamespace(get=lambda **_: resource)))
+    manifest = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "postgres", "namespace": "data"}}
+    with nullcontext() if done else pytest.raises(ConflictError):
+        undo.restore_object(cluster, {"manifest": manifest})
+    assert versions == [str(look + 1) for look in range(min(conflicts, 5) + 1)]
+    assert "resourceVersion" not in manifest["metadata"]
