@@ -20,14 +20,13 @@ from experiments.drivers.database import Database
 from experiments.drivers.injector import NAMESPACE as INJECTOR
 from experiments.drivers.injector import Replica, Switch
 from experiments.ledger import Driver, Entry, Ledger, Undo
-from experiments.patches import essence
 from experiments.pods import CALLERS
+from experiments.restore import delete_object, restore_object
 
 if TYPE_CHECKING:
     from deploy.cluster import Cluster
 
-ELECTION_S, DISCARD_S, REBUILD_S, FOLLOW_S, DELETED_S = 45.0, 120.0, 300.0, 240.0, 60.0
-CONFLICTS_MAX = 5
+ELECTION_S, DISCARD_S, REBUILD_S, FOLLOW_S = 45.0, 120.0, 300.0, 240.0
 LAST_ANSWER_S = 8.0
 STOP_CALLERS = Path(__file__).parent / "inside" / "stop_callers.sh"
 
@@ -208,63 +207,6 @@ def samples_left(cluster: Cluster, undo: Undo) -> Iterator[str]:
                 yield f"samples of {name} fetched"
         except Problem as problem:  # a record that is not whole must not keep the cluster from being healed
             yield f"samples of {name} are lost: {problem.what}"
-
-
-def restore_object(cluster: Cluster, undo: Undo) -> str:
-    """Makes an object be as it was written down, whether it was changed or deleted.
-
-    Controllers write too, into a set's status for instance: who was quicker is looked at again.
-    """
-    from kubernetes.dynamic.exceptions import ConflictError
-
-    manifest = undo["manifest"]
-    resource = cluster.dynamic.resources.get(api_version=manifest["apiVersion"], kind=manifest["kind"])
-    for _ in range(CONFLICTS_MAX):
-        with suppress(ConflictError):
-            return _restored(resource, manifest)
-    return _restored(resource, manifest)
-
-
-def _restored(resource: Any, manifest: Mapping[str, Any]) -> str:
-    name, namespace = manifest["metadata"]["name"], manifest["metadata"].get("namespace")
-    label = f"{manifest['kind']} {namespace}/{name}"
-    # One that is still being deleted would take what is written to it along.
-    live = eventually(
-        lambda: _live(resource, name, namespace),
-        lambda live: live is None or not live["metadata"].get("deletionTimestamp"),
-        within_s=DELETED_S,
-        what=f"{label} to be gone or to stay",
-    )
-    if live is None:
-        resource.create(body=manifest, namespace=namespace)
-        return f"{label} made again"
-    if essence(live) == manifest:
-        return f"{label} was as it should be"
-    of_this_look = {"metadata": manifest["metadata"] | {"resourceVersion": live["metadata"]["resourceVersion"]}}
-    resource.replace(body={**manifest, **of_this_look}, name=name, namespace=namespace)
-    return f"{label} restored"
-
-
-def _live(resource: Any, name: str, namespace: str | None) -> dict[str, Any] | None:
-    from kubernetes.dynamic.exceptions import NotFoundError
-
-    try:
-        return dict(resource.get(name=name, namespace=namespace).to_dict())
-    except NotFoundError:
-        return None
-
-
-def delete_object(cluster: Cluster, undo: Undo) -> str:
-    """Deletes an object that a fault made."""
-    from kubernetes.dynamic.exceptions import NotFoundError
-
-    resource = cluster.dynamic.resources.get(api_version=undo["apiVersion"], kind=undo["kind"])
-    label = f"{undo['kind']} {undo.get('namespace')}/{undo['name']}"
-    try:
-        resource.delete(name=undo["name"], namespace=undo.get("namespace"))
-    except NotFoundError:
-        return f"{label} is gone"
-    return f"{label} deleted"
 
 
 def rebuild_database(cluster: Cluster, undo: Undo) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from deploy.errors import Problem
 from deploy.waiting import NotSo, eventually
-from experiments import guard, pods, session, undo
+from experiments import guard, pods, restore, session
 from experiments.actions.fault import ended, inject, prove
 from experiments.patches import essence
 
@@ -70,7 +70,7 @@ def roll_back(route: str) -> dict[str, Any]:
     lines = []
     for entry in running.ledger.own(name_of(route)):
         lo = time.monotonic()
-        lines.append(undo.restore_object(running.cluster, entry.undo))
+        lines.append(restore.restore_object(running.cluster, entry.undo))
         running.ledger.done(entry.id)
         ended(running, entry.fault, lo)
     return {"rolled_back": lines}

@@ -11,7 +11,7 @@ from typing import Any
 
 from deploy.errors import Problem
 from deploy.waiting import NotSo, eventually
-from experiments import guard, session, undo
+from experiments import guard, restore, session
 from experiments.actions.destruction import LOOKS_MIN, destroyed, phase, record_rows
 from experiments.actions.fault import ended
 from experiments.drivers import repository, velero
@@ -117,7 +117,7 @@ def await_members(within_s: float) -> dict[str, Any]:
     guard.unchanged(running.cluster)
     for entry in running.ledger.open():
         if entry.id == lost.entry:  # a restored object carries Velero's labels
-            undo.restore_object(running.cluster, entry.undo)
+            restore.restore_object(running.cluster, entry.undo)
     watcher = running.ready[lost.database.namespace]
     wanted = watcher.desired[lost.database.name]
     eventually(

@@ -11,7 +11,7 @@ from kubernetes.client import ApiException
 from kubernetes.dynamic.exceptions import ConflictError
 
 from deploy.waiting import NotSo
-from experiments import undo
+from experiments import restore, undo
 from experiments.drivers.database import Database
 
 if TYPE_CHECKING:
@@ -223,11 +223,11 @@ def test_an_object_on_its_way_out_is_not_written_to(
     cluster: Any = SimpleNamespace(dynamic=SimpleNamespace(resources=SimpleNamespace(get=lambda **_: resource)))
     manifest = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "postgres", "namespace": "data"}}
     if done is None:
-        monkeypatch.setattr(undo, "DELETED_S", 0.1)
+        monkeypatch.setattr(restore, "DELETED_S", 0.1)
         with pytest.raises(NotSo):
-            undo.restore_object(cluster, {"manifest": manifest})
+            restore.restore_object(cluster, {"manifest": manifest})
     else:
-        undo.restore_object(cluster, {"manifest": manifest})
+        restore.restore_object(cluster, {"manifest": manifest})
     assert resource.done == (done or [])
 
 
@@ -247,6 +247,6 @@ def test_an_object_that_somebody_else_has_just_written_is_looked_at_again(confli
     cluster: Any = SimpleNamespace(dynamic=SimpleNamespace(resources=SimpleNamespace(get=lambda **_: resource)))
     manifest = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "postgres", "namespace": "data"}}
     with nullcontext() if done else pytest.raises(ConflictError):
-        undo.restore_object(cluster, {"manifest": manifest})
+        restore.restore_object(cluster, {"manifest": manifest})
     assert versions == [str(look + 1) for look in range(min(conflicts, 5) + 1)]
     assert "resourceVersion" not in manifest["metadata"]

@@ -9,7 +9,7 @@ import yaml
 
 from deploy.errors import Problem
 from deploy.paths import DEPLOY
-from experiments import guard, ledger, pods, session, undo
+from experiments import guard, ledger, pods, session
 from experiments.actions import release
 
 APP, CANARY = "app.shop.svc.cluster.local", "app-canary.shop.svc.cluster.local"
@@ -96,7 +96,7 @@ def test_a_switch_is_rolled_back_once(monkeypatch: pytest.MonkeyPatch, running: 
         restored.append(entry["undo"])
         return "restored"
 
-    monkeypatch.setattr(undo, "restore_object", restore)
+    monkeypatch.setattr("experiments.restore.restore_object", restore)
     assert release.roll_back("canary") == {"rolled_back": []}
     assert release.roll_back("blue-green") == {"rolled_back": ["restored"]}
     assert release.roll_back("blue-green") == {"rolled_back": []}
