@@ -7,7 +7,7 @@ IMAGES ?= auto
 # Outside the checkout: in a fresh clone every type would be found out anew.
 export MYPY_CACHE_DIR := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/resilience-suite/mypy
 # Tests write thousands of small records, each of them synced: in memory, where there is a place for that.
-IN_MEMORY := TMPDIR=$(shell test -w /dev/shm && test "$$(df --output=avail /dev/shm | tail -n 1)" -gt 1000000 && echo /dev/shm || echo "$${TMPDIR:-/tmp}")
+IN_MEMORY = TMPDIR=$(shell test -w /dev/shm && test "$$(df --output=avail /dev/shm | tail -n 1)" -gt 1000000 && echo /dev/shm || echo "$${TMPDIR:-/tmp}")
 unexport PYTHONDONTWRITEBYTECODE  # a run starts dozens of Pythons: each would compile all that it imports
 
 help:  ## this list

@@ -20,7 +20,7 @@ from experiments.ledger import Ledger
 from experiments.record import Recorder
 from experiments.traffic import Traffic
 from experiments.watch.pressure import PressureSampler
-from experiments.watch.ready import ReadyWatcher
+from experiments.watch.ready import Count, ReadyWatcher
 from experiments.watch.thread import Watcher
 
 
@@ -101,6 +101,14 @@ class Session:
             self.recorder.note(str(missed))
             return False
         return True
+
+    def counts(self) -> dict[str, Count]:
+        """Returns the ready pods of every watched tier as last seen."""
+        return {tier: count for watcher in self.ready.values() for tier, count in watcher.counts().items()}
+
+    def whole(self) -> bool:
+        """Says whether every watched tier has all the ready pods it wants."""
+        return all(watcher.full() for watcher in self.ready.values())
 
     def zone(self, zone: str | None) -> None:
         """Tells the watchers which zone is faulted."""

@@ -214,11 +214,10 @@ class PodCaller:
 
     def await_end(self, within_s: float, pid: str = "") -> None:
         """Waits for the end line of a caller that was told to stop, or is now by its `pid`; Problem when none comes."""
-        told = iter([pid])
         looks = f"{min(within_s, LOOKS_S) / LOOK_S:.0f}"
         try:
             eventually(
-                lambda: self._exec("sh", "-c", END, looks, self._file, next(told, "")),
+                lambda: self._exec("sh", "-c", END, looks, self._file, pid),
                 _ended,
                 within_s=within_s,
                 what=f"the end line of the caller in {self.zone}",

@@ -131,7 +131,7 @@ class UserLoad:
     requests: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CaseRecord:
     """Everything a case left behind.
 
@@ -151,16 +151,17 @@ class CaseRecord:
     defects: tuple[Defect, ...]
     users: UserLoad | None = None
     rows: dict[str, dict[str, float]] = field(default_factory=dict)
-    _of: dict[type, tuple[Any, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def of[E](self, kind: type[E]) -> tuple[E, ...]:
         """The events of one kind, oldest first."""
-        if not self._of:  # every check and every statistic asks, some of them dozens of times
-            found = defaultdict[type, list[Any]](list)
-            for event in self.events:
-                found[type(event)].append(event)
-            self._of.update({each: tuple(events) for each, events in found.items()})
-        return self._of.get(kind, ())
+        return tuple(self._by_kind.get(kind, ()))
+
+    @cached_property
+    def _by_kind(self) -> dict[type, list[Any]]:
+        found = defaultdict[type, list[Any]](list)  # once: some statistics ask dozens of times
+        for event in self.events:
+            found[type(event)].append(event)
+        return found
 
     def file(self, name: str) -> str:
         """A file of this case as evidence is named: relative to the run."""

@@ -40,19 +40,20 @@ def evict_until_refused(namespace: str, apps: list[str], keep_percent: int, sett
     before = _await_budgets(namespace, apps, settle_s)
     chosen = {app: _chosen(namespace, app, keep_percent) for app in apps}
     answers: list[tuple[Pod, int]] = []
+    fault = f"evictions of {namespace}/{', '.join(apps)}"
     inject(
         running,
-        f"evictions of {namespace}/{', '.join(apps)}",
+        fault,
         [],
         lambda: answers.extend(each for app, ready in chosen.items() for each in _series(ready, app)),
         {"namespace": namespace, "apps": apps, "budgets": before},
     )
-    _begun.append(f"evictions of {namespace}/{', '.join(apps)}")
+    _begun.append(fault)
     granted = {pod.uid: pod.name for pod, status in answers if status == GRANTED}
     left = {pod.uid for app in apps for pod in pods.find(running.cluster, namespace, f"app={app}") if not pod.leaving}
     statuses = {app: [status for pod, status in answers if pod in ready] for app, ready in chosen.items()}
     observed = {"statuses": statuses, "evicted": sorted(granted.values()), "staying": len(left & granted.keys())}
-    return prove(running, _begun[-1], acted=bool(granted) and not left & granted.keys(), by="api", observed=observed)
+    return prove(running, fault, acted=bool(granted) and not left & granted.keys(), by="api", observed=observed)
 
 
 def _chosen(namespace: str, app: str, keep_percent: int) -> list[Pod]:
@@ -91,16 +92,11 @@ def await_recovery(within_s: float) -> dict[str, int]:
     """Waits until every watched tier is whole again, and closes the evictions' windows."""
     running = session.current()
     lo = time.monotonic()
-    eventually(
-        lambda: {tier: count.ready for watcher in running.ready.values() for tier, count in watcher.counts().items()},
-        lambda _: all(watcher.full() for watcher in running.ready.values()),
-        within_s=within_s,
-        what="every tier to be whole again",
-    )
+    eventually(running.counts, lambda _: running.whole(), within_s=within_s, what="every tier to be whole again")
     running.still_watched()
     while _begun:
         ended(running, _begun.pop(), lo)
-    return {tier: count.ready for watcher in running.ready.values() for tier, count in watcher.counts().items()}
+    return {tier: count.ready for tier, count in running.counts().items()}
 
 
 def _evict(pod: Pod) -> tuple[int, str]:

@@ -114,5 +114,5 @@ class Monitoring:
 
 def _about(labels: dict[str, str], rule: dict[str, str]) -> str:
     """What an instance's labels say beside its rule's, "everything" when they say no more."""
-    own = sorted({**labels, "alertname": ""}.items() - rule.items())
-    return ",".join(f"{name}={value}" for name, value in own if value) or "everything"
+    own = sorted((name, value) for name, value in labels.items() if name != "alertname" and rule.get(name) != value)
+    return ",".join(f"{name}={value}" for name, value in own) or "everything"

@@ -21,12 +21,7 @@ def hold(seconds: float) -> float:
 def tiers_ready(within_s: float) -> bool:
     """Says whether every watched tier has all the ready pods it wants, waiting up to `within_s` for it."""
     running = session.current()
-    return running.becomes(
-        lambda: {tier: count for watcher in running.ready.values() for tier, count in watcher.counts().items()},
-        lambda _counts: all(watcher.full() for watcher in running.ready.values()),
-        within_s=within_s,
-        what="every tier to be whole",
-    )
+    return running.becomes(running.counts, lambda _: running.whole(), within_s=within_s, what="every tier to be whole")
 
 
 def capacity_back(within_s: float, tail_s: float) -> dict[str, object]:
@@ -41,8 +36,7 @@ def capacity_back(within_s: float, tail_s: float) -> dict[str, object]:
     after_s = time.monotonic() - begin
     pause(tail_s)
     running.still_watched()
-    counts = {tier: count.ready for watcher in running.ready.values() for tier, count in watcher.counts().items()}
-    return {"whole": whole, "after_s": after_s, "ready": counts}
+    return {"whole": whole, "after_s": after_s, "ready": {tier: each.ready for tier, each in running.counts().items()}}
 
 
 def ejected(within_s: float, tail_s: float) -> dict[str, object]:
@@ -101,10 +95,11 @@ def let_in_again(within_s: float, tail_s: float) -> dict[str, object]:
 
 def stays_ready(for_s: float) -> bool:
     """Says whether every watched tier stays whole for a while."""
+    running = session.current()
     try:
         consistently(
-            lambda: session.current().ready,
-            lambda ready: all(watcher.full() for watcher in ready.values()),
+            running.counts,
+            lambda _: running.whole(),
             for_s=for_s,
             what="every tier being whole",
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reports.events import Clients, FaultEnded, FaultStarted, Ready
+from reports.clients import EjectionEnded
+from reports.events import Clients, Ejection, FaultEnded, FaultStarted, Ready
 from reports.judge.registry import Inconclusive
 from reports.model import Interval
 
@@ -114,6 +115,13 @@ def clients_of(record: CaseRecord, window: FaultWindow) -> frozenset[str]:
             "watch_ejections comes first",
         )
     return clients
+
+
+def let_in_again(record: CaseRecord, ejection: Ejection) -> EjectionEnded | None:
+    """How an ejection ended; None when nobody saw it end."""
+    who = (ejection.client, ejection.host)
+    ends = [event for event in record.of(EjectionEnded) if (event.client, event.host) == who and event.hi > ejection.hi]
+    return min(ends, key=lambda event: event.hi, default=None)
 
 
 def hosts_of(window: FaultWindow) -> frozenset[str]:

@@ -60,7 +60,7 @@ def test_every_panel_has_data(kind_cluster: Cluster, monitoring: Monitoring) -> 
 
     if missing():
         back_up(kind_cluster)
-    eventually(missing, lambda wrong: not wrong, within_s=PATIENCE_S, every_s=5, what="every panel to have data")
+        eventually(missing, lambda wrong: not wrong, within_s=PATIENCE_S, every_s=5, what="every panel to have data")
 
 
 @pytest.mark.control

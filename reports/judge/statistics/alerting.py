@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from reports.clients import EjectionEnded
 from reports.events import Alert, Ejection, Ready
-from reports.judge.faults import FaultWindow, fault_windows, hosts_of
+from reports.judge.faults import FaultWindow, fault_windows, hosts_of, let_in_again
 from reports.judge.registry import Broken, Inconclusive, Measurement, statistic
 from reports.model import Interval, Parameters, Target
 
@@ -83,26 +82,25 @@ def ejection_alert_s(record: CaseRecord, target: Target[AlertParameters]) -> Mea
         raise Inconclusive("no client ejected the bad replica: there was nothing to be told about", "see mesh.ejection")
     first = min(seen, key=lambda event: event.hi)
     cause = Interval(max(first.lo, window.started.lo), first.hi)
-    others = dict(_let_in_again(record, hosts))
+    others = dict(_others_let_in(record, hosts))
     measured = _measured(record, target.parameters, cause, max([window.ended.lo, *others.values()]))
     out = {name: round(end - window.ended.lo, 3) for name, end in others.items() if end > window.ended.lo}
     return replace(measured, extra={**measured.extra, "others_out_until_s": out}) if out else measured
 
 
-def _let_in_again(record: CaseRecord, bad: frozenset[str]) -> Iterator[tuple[str, float]]:
+def _others_let_in(record: CaseRecord, bad: frozenset[str]) -> Iterator[tuple[str, float]]:
     """Each ejection of another replica than the bad one, and when it ended at the earliest."""
     for event in record.of(Ejection):
         if event.host in bad:  # ends with the fault: it is replaced
             continue
-        ends = (e.lo for e in record.of(EjectionEnded) if (e.client, e.host) == (event.client, event.host))
-        end = min((lo for lo in ends if lo >= event.lo), default=None)
+        end = let_in_again(record, event)
         if end is None:
             raise Inconclusive(
                 f"{event.client} kept {event.host} out until the watch ended, which nobody had broken: "
                 "there was something to tell until then",
                 "see why it answered errors: its log, and whether the machine had time for it",
             )
-        yield f"{event.host} by {event.client}", end
+        yield f"{event.host} by {event.client}", end.lo
 
 
 def _fallen(
@@ -202,8 +200,9 @@ def _not_called_off(
     alerts: list[Alert], bound_s: float, told: dict[str, Alert | None], over: float
 ) -> Iterator[Broken]:
     """Every channel that was told is told of the end: not while the fault goes on, and in time after it."""
-    watched_s = max(event.hi for event in alerts if event.by == _PROMETHEUS) - over
-    still = _still_firing(alerts, over)
+    asked = [event for event in alerts if event.by == _PROMETHEUS]
+    watched_s = max(event.hi for event in asked) - over
+    still = _still_firing(asked, over)
     for channel, event in told.items():
         if event is None:
             continue
@@ -221,9 +220,8 @@ def _not_called_off(
             )
 
 
-def _still_firing(alerts: list[Alert], over: float) -> str:
+def _still_firing(asked: list[Alert], over: float) -> str:
     """Until when Prometheus itself found the alert firing after the end, and of what: words for a reason."""
-    asked = [event for event in alerts if event.by == _PROMETHEUS]
     firing = [event for event in asked if event.state == "firing"]
     if not firing:
         return ""

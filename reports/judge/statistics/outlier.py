@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from reports.clients import Asked, EjectionEnded
+from reports.clients import Asked
 from reports.events import Ejection, FaultProof
-from reports.judge.faults import FaultWindow, clients_of, fault_windows, hosts_of, witnesses
+from reports.judge.faults import FaultWindow, clients_of, fault_windows, hosts_of, let_in_again, witnesses
 from reports.judge.registry import Broken, Inconclusive, Measurement, statistic
 from reports.model import Interval, Parameters, SampledParameters, Target
 
@@ -196,10 +196,9 @@ def _flag(record: CaseRecord, window: FaultWindow, client: str, host: str) -> In
     if not during:
         raise Inconclusive(f"{client} did not eject {host}", "see mesh.ejection")
     begin = max(during, key=lambda event: event.hi)
-    ends = [e for e in record.of(EjectionEnded) if (e.client, e.host) == (client, host) and e.hi > begin.hi]
-    if not ends:
+    end = let_in_again(record, begin)
+    if end is None:
         return Interval(0.0, math.inf)
-    end = min(ends, key=lambda event: event.hi)
     return Interval(max(0.0, end.lo - begin.hi), end.hi - begin.lo)
 
 
