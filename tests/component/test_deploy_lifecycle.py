@@ -1,4 +1,4 @@
-"""Whose cluster it is: the owner stamp, and which nodes are made, trusted and removed. Docker is a script here."""
+"""Which nodes are made, stamped, trusted and removed. Docker is a script here."""
 
 import json
 import os
@@ -6,13 +6,12 @@ import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from deploy import files, paths
-from deploy.cluster import Cluster, Identity
+from deploy.cluster import Cluster
 from deploy.errors import Problem, Usage
 from deploy.images import sources
 from deploy.kind import lifecycle, owner
@@ -283,47 +282,3 @@ def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         files.replace_text(file, "second")
     assert [path.read_text() for path in file.parent.iterdir()] == ["first"]
-
-
-class FakeCluster:
-    """A cluster that says who it is and what its stamp says."""
-
-    name, context = "x", "kind-x"
-
-    def __init__(self, stamp: str | None, uid: str = "u1") -> None:
-        data = None if stamp is None else {"identity": stamp}
-        self.core = SimpleNamespace(read_namespaced_config_map=lambda *_, **__: SimpleNamespace(data=data))
-        self.uid = uid
-
-    def identity(self) -> Identity:
-        return Identity("https://127.0.0.1:1", self.uid)
-
-
-STAMP = json.dumps({"api_address": "https://127.0.0.1:1", "kube_system_uid": "u1"})
-
-
-def test_a_cluster_with_our_stamp_is_ours() -> None:
-    assert owner.assert_ours(FakeCluster(STAMP)).kube_system_uid == "u1"  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("stamp", [None, STAMP, "no json", "[]", "{}"])
-def test_without_a_stamp_or_with_that_of_another_cluster_it_is_not(stamp: str | None) -> None:
-    cluster: Any = FakeCluster(stamp, uid="u2")
-    with pytest.raises(Problem, match="kind-x") as caught:
-        owner.assert_ours(cluster, frozenset({"kind-y"}))
-    assert "--allow-disruption=kind-x" in caught.value.fix
-    assert owner.assert_ours(cluster, frozenset({"kind-x"})).kube_system_uid == "u2"
-
-
-def test_a_missing_stamp_and_a_silent_server_are_told_apart() -> None:
-    from kubernetes.client import ApiException
-
-    def answer(status: int) -> Any:
-        def read(*_: Any, **__: Any) -> Any:
-            raise ApiException(status=status)
-
-        return SimpleNamespace(name="x", core=SimpleNamespace(read_namespaced_config_map=read))
-
-    assert owner.facts(answer(404)) == {}
-    with pytest.raises(Problem, match="does not answer"):
-        owner.facts(answer(503), within_s=0)
