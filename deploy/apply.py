@@ -11,12 +11,13 @@ from deploy.manifests import Manifest
 from deploy.waiting import NotSo, eventually
 
 MANAGER = "resilience-suite"
-# What another component is still bringing up: worth another try. Anything else is a broken manifest.
-PASSING = re.compile(
-    r"failed calling webhook|no matches for kind|connection refused|EOF|i/o timeout|not yet accepting"
-    r"|try again|TLS handshake|the server is currently unable|etcdserver|InternalError|did not end within"
+# Answers that another try does not change. All others (no answer in time, a webhook or a definition that another
+# component is still bringing up, a server that is starting) are worth one.
+REFUSED = re.compile(
+    r"Error from server \((Invalid|BadRequest|Forbidden|MethodNotAllowed|NotFound)\)|Invalid value|denied the request"
+    r"|ValidationError|unknown field|error parsing|cannot unmarshal|failed to create typed"
 )
-PATIENCE_S = 60
+PATIENCE_S = 180  # two questions of kubectl that end without an answer take 64 s
 # Deleting one of these takes along what nobody asked to delete: data, or every object in it.
 KEPT = {"PersistentVolumeClaim", "PersistentVolume", "Namespace", "CustomResourceDefinition"}
 
@@ -34,7 +35,7 @@ def apply(cluster: Cluster, objects: list[Manifest], *, manager: str = MANAGER) 
         _server_side(cluster, first, manager)
     if definitions:
         names = [f"crd/{item['metadata']['name']}" for item in definitions]
-        cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *names, timeout_s=90)
+        _insist(cluster, "wait", "--for=condition=Established", "--timeout=60s", *names)
     rest = [item for item in objects if item not in first]
     if rest:
         _server_side(cluster, rest, manager)
@@ -43,12 +44,17 @@ def apply(cluster: Cluster, objects: list[Manifest], *, manager: str = MANAGER) 
 def _server_side(cluster: Cluster, objects: list[Manifest], manager: str) -> None:
     stream = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
     argv = ("apply", "--server-side", "--force-conflicts", f"--field-manager={manager}", "-f", "-")
+    _insist(cluster, *argv, stdin=stream)
+
+
+def _insist(cluster: Cluster, *argv: str, stdin: str | None = None) -> None:
+    """Runs kubectl until it succeeds, until the API server refuses what it is asked, or until patience is over."""
 
     def attempt() -> Problem | None:
         try:
-            cluster.kubectl(*argv, stdin=stream, timeout_s=120)
+            cluster.kubectl(*argv, stdin=stdin, timeout_s=120)
         except Problem as problem:
-            if PASSING.search(str(problem)):
+            if not REFUSED.search(problem.why):
                 raise
             return problem
         return None

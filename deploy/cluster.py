@@ -157,15 +157,16 @@ class Cluster:
         """Returns the zones that nodes are labelled with, sorted."""
         return sorted(set(self._zone_by_node.values()))
 
-    def identity(self) -> Identity:
+    def identity(self, *, within_s: float | None = None) -> Identity:
         """Asks the cluster who it is; an answer that will not change is not asked for again.
 
         Raises:
-            Problem: it does not answer within IDENTITY_S, or not to us.
+            Problem: it does not answer within `within_s` (IDENTITY_S by default) seconds, or not to us.
         """
         from kubernetes.client import ApiException
 
         address = str(self.api.configuration.host)
+        within_s = within_s or IDENTITY_S
 
         def ask() -> str | Problem:
             try:
@@ -179,7 +180,7 @@ class Cluster:
             return str(namespace.metadata.uid)
 
         try:
-            answer = eventually(ask, lambda _: True, within_s=IDENTITY_S, what=f"an answer of {address}", every_s=0.5)
+            answer = eventually(ask, lambda _: True, within_s=within_s, what=f"an answer of {address}", every_s=0.5)
         except NotSo as error:
             raise self._unidentified(str(error)) from error
         if isinstance(answer, Problem):

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 NAMESPACE, NAME = "kube-system", "resilience-owner"
 PATIENCE_S = 6
+SET_UP_PATIENCE_S = 60  # while a stack comes up on few processors: a cluster that works must not be given up for that
 
 
 def stamp(cluster: Cluster, **facts: str) -> None:
     """Writes the stamp with the cluster's identity and what else is to be known of it; keeps what stands there."""
     from kubernetes.client import V1ConfigMap, V1ObjectMeta
 
-    known = _read(cluster)
-    data = {**((known.data or {}) if known else {}), "identity": json.dumps(asdict(cluster.identity())), **facts}
+    known = _read(cluster, SET_UP_PATIENCE_S)
+    identity = cluster.identity(within_s=SET_UP_PATIENCE_S)
+    data = {**((known.data or {}) if known else {}), "identity": json.dumps(asdict(identity)), **facts}
     body = V1ConfigMap(metadata=V1ObjectMeta(name=NAME, namespace=NAMESPACE), data=data)
     if known:
         cluster.core.replace_namespaced_config_map(NAME, NAMESPACE, body)

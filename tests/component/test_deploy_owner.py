@@ -21,7 +21,7 @@ class FakeCluster:
         self.core = SimpleNamespace(read_namespaced_config_map=lambda *_, **__: SimpleNamespace(data=data))
         self.uid = uid
 
-    def identity(self) -> Identity:
+    def identity(self, **_: float) -> Identity:
         return Identity("https://127.0.0.1:1", self.uid)
 
 

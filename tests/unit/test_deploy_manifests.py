@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy import apply, manifests
+from deploy import apply, manifests, waiting
 from deploy.errors import Problem
 from deploy.manifests import key, parse, with_images
 
@@ -182,9 +182,53 @@ def test_definitions_and_namespaces_come_first_and_a_refusal_is_told_at_once() -
     cluster = FakeCluster()
     apply.apply(cluster, [item(kind, {}) for kind in kinds])  # type: ignore[arg-type]
     assert [words[0] for words in cluster.asked] == ["apply", "wait", "apply"]
+    refusing = FakeCluster("spec.replicas: Invalid value")
     with pytest.raises(Problem, match="refused a manifest") as caught:
-        apply.apply(FakeCluster("spec.replicas: Invalid value"), [item("Deployment", {})])  # type: ignore[arg-type]
+        apply.apply(refusing, [item("Deployment", {})])  # type: ignore[arg-type]
     assert "spec.replicas" in caught.value.why
+    assert len(refusing.asked) == 1
+
+
+class FakeClusterThatRecovers(FakeCluster):
+    """Gives its reason once, and does what it is asked from then on."""
+
+    def kubectl(self, *args: str, **how: Any) -> str:
+        try:
+            return super().kubectl(*args, **how)
+        finally:
+            self.why = ""
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        'error: error validating "STDIN": error validating data: Get "…/openapi/v2": context deadline exceeded',
+        "error: resource mapping not found for …: no matches for kind",
+        'Error from server (InternalError): failed calling webhook "validation.istio.io": connection refused',
+        "Error from server (Conflict): the object has been modified",
+    ],
+)
+def test_an_api_server_that_is_silent_or_not_yet_there_is_asked_again(
+    why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "pause", lambda _: None)
+    cluster = FakeClusterThatRecovers(why)
+    apply.apply(cluster, [item("Deployment", {})])  # type: ignore[arg-type]
+    assert [words[0] for words in cluster.asked] == ["apply", "apply"]
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        'error: error validating "STDIN": ValidationError(Deployment.spec): unknown field "replica"',
+        'Error from server (BadRequest): strict decoding error: unknown field "spec.replica"',
+        'Error from server: admission webhook "validation.istio.io" denied the request: no host',
+    ],
+)
+def test_an_api_server_that_refuses_is_not_asked_again(why: str) -> None:
+    cluster = FakeClusterThatRecovers(why)
+    with pytest.raises(Problem, match="refused a manifest"):
+        apply.apply(cluster, [item("Deployment", {})])  # type: ignore[arg-type]
 
 
 def test_a_shared_folder_that_is_included_counts_for_the_fingerprint(tmp_path: Path) -> None:
