@@ -16,7 +16,8 @@ from reports.figures import CaseFigures, case_figures
 from reports.judge import judge_case
 from reports.model import STARVED, Outcome, Parameters, Target, Verdict, compose
 from reports.problem import ReportProblem
-from reports.record import CaseRecord, case_of_name, is_case, read_case
+from reports.reader import case_of_name, is_case, read_case
+from reports.record import CaseRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

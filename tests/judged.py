@@ -13,7 +13,7 @@ from experiments.record import case_name
 from reports.baseline import Calm, baseline
 from reports.judge import judge_case
 from reports.model import Outcome, Verdict, figure
-from reports.record import read_case
+from reports.reader import read_case
 from reports.results import starved
 from reports.targets import load_targets
 

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from reports.judge import judge_case
-from reports.record import read_case
+from reports.reader import read_case
 from reports.targets import load_targets
 
 CASES, SECONDS_MAX, MIB_MAX = 1000, 5.0, 200.0

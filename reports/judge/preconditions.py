@@ -19,7 +19,8 @@ from reports.judge.faults import all_windows, cut_zones, unhealed, witnesses
 from reports.judge.registry import Statistic
 from reports.judge.steady import method_misses, missed
 from reports.model import CallerParameters, Outcome, Parameters, Target
-from reports.record import SLACK_S, Caller, CaseRecord
+from reports.reader import SLACK_S
+from reports.record import Caller, CaseRecord
 from reports.surroundings import WatcherDied, Weakening
 
 # A request that goes out late sees late: its lag is the resolution of the figure. For a target in seconds a hundredth

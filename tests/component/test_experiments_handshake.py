@@ -97,7 +97,7 @@ def test_a_port_where_nobody_listens_is_unreachable_not_refused() -> None:
 def certificate(tmp_path_factory: Any) -> Any:
     """A self-signed certificate with a workload's name, and its key, in one file."""
     if not shutil.which("openssl"):
-        pytest.skip("openssl makes the certificate")
+        pytest.fail("openssl makes the certificate, and is not there: apt-get install openssl", pytrace=False)
     folder = tmp_path_factory.mktemp("tls")
     names = ["-subj", "/CN=x", "-addext", "subjectAltName=URI:spiffe://cluster.local/ns/shop/sa/app"]
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *names]

@@ -13,7 +13,7 @@ from experiments.journal import Journal
 from experiments.record import Recorder
 from reports.judge import judge_case
 from reports.model import Outcome
-from reports.record import read_case
+from reports.reader import read_case
 from reports.targets import load_targets
 
 PROGRAM = """

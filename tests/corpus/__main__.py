@@ -12,7 +12,7 @@ from pathlib import Path
 
 from deploy.errors import Problem
 from reports.judge import judge_case
-from reports.record import read_case
+from reports.reader import read_case
 from reports.runs import RUNS
 from reports.targets import load_targets
 from tests.corpus import verdicts

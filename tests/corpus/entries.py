@@ -11,7 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from reports.model import Outcome
-from reports.record import CaseRecord, read_case
+from reports.reader import read_case
+from reports.record import CaseRecord
 from reports.targets import Targets, load_targets
 from tests.corpus.bases import base
 from tests.corpus.edits import apply

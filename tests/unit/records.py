@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.json import Encoder
 
 from reports.judge import judge_case
-from reports.record import read_case
+from reports.reader import read_case
 from reports.targets import load_targets
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 from experiments import catalogue
 from reports.judge import judge_case
 from reports.model import Outcome
-from reports.record import read_case
+from reports.reader import read_case
 from reports.targets import load_targets
 from tests.unit.records import SIZES, Case, fault, ready, samples, zone_case, zone_events
 

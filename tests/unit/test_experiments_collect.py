@@ -16,7 +16,7 @@ from experiments.documents import Document
 from experiments.record import Recorder, read_lines
 from experiments.traffic import Plan
 from reports.events import parse_event
-from reports.record import is_case, read_case
+from reports.reader import is_case, read_case
 from reports.surroundings import Collected
 
 

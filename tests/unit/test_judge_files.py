@@ -9,7 +9,7 @@ import pytest
 
 from reports.judge import judge_case
 from reports.model import Outcome
-from reports.record import read_case
+from reports.reader import read_case
 from reports.targets import load_targets
 from tests.unit.records import T0, ejection_case, pdb_case
 

@@ -18,7 +18,7 @@ from reports.judge.binomial import share_percent, told_apart
 from reports.judge.faults import FaultWindow
 from reports.judge.registry import Inconclusive
 from reports.model import Interval, Outcome, Verdict
-from reports.record import read_case
+from reports.reader import read_case
 from reports.targets import load_targets
 from tests.corpus.bases import BUILT, base
 

@@ -8,7 +8,7 @@ import pytest
 
 from reports.judge import judge_case
 from reports.model import Outcome
-from reports.record import read_case
+from reports.reader import read_case
 from reports.targets import load_targets
 from tests.unit.records import T0, known
 from tests.unit.records_restoration import RATE_HZ, events, orders, phase, point, write

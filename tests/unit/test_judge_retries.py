@@ -8,7 +8,7 @@ import pytest
 
 from reports.judge import judge_case
 from reports.model import Outcome, Verdict
-from reports.record import read_case
+from reports.reader import read_case
 from reports.targets import load_targets
 from tests.unit import records_retries
 from tests.unit.records import known, samples

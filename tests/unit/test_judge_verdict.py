@@ -10,7 +10,7 @@ import pytest
 from reports.judge import judge_case
 from reports.judge.registry import STATISTICS, Inconclusive, Measurement
 from reports.model import Interval, Outcome, Verdict
-from reports.record import read_case
+from reports.reader import read_case
 from reports.targets import load_targets
 from tests.unit.records import ejection_case
 

@@ -8,7 +8,7 @@ import pytest
 
 from reports.baseline import Calm, baseline
 from reports.model import Outcome
-from reports.record import read_case
+from reports.reader import read_case
 from reports.results import judge_run
 from reports.targets import load_targets
 from tests.unit.records import activity, ejection, fault, journal, pdb_case, samples

@@ -9,7 +9,8 @@ import pytest
 from reports.events import Ejection, Note, Ready, Unknown, parse_event
 from reports.judge import judge_case
 from reports.model import Outcome
-from reports.record import Defect, case_of_name, is_case, read_case
+from reports.reader import case_of_name, is_case, read_case
+from reports.record import Defect
 from reports.targets import load_targets
 from tests.unit.records import CALLERS, ejection_case, pdb_case, samples
 

@@ -13,7 +13,7 @@ from reports.heard import quantiles, quantiles_of_bins
 from reports.judge import judge_case
 from reports.look import look
 from reports.problem import ReportProblem
-from reports.record import read_case
+from reports.reader import read_case
 from reports.svg import columns, nice_ticks, plot, polyline, sparkline
 from reports.targets import load_targets
 from reports.timeline import Timeline, timeline

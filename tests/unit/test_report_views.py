@@ -17,7 +17,7 @@ from rich.console import Console
 from reports.html import html_report
 from reports.junit import junit_xml
 from reports.openmetrics import openmetrics_text
-from reports.record import is_case, read_case
+from reports.reader import is_case, read_case
 from reports.results import read_results, to_json
 from reports.table import print_table, summary_markdown
 from reports.targets import load_targets
