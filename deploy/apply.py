@@ -14,8 +14,9 @@ MANAGER = "resilience-suite"
 # Answers that another try does not change. All others (no answer in time, a webhook or a definition that another
 # component is still bringing up, a server that is starting) are worth one.
 REFUSED = re.compile(
-    r"Error from server \((Invalid|BadRequest|Forbidden|MethodNotAllowed|NotFound)\)|Invalid value|denied the request"
-    r"|ValidationError|unknown field|error parsing|cannot unmarshal|failed to create typed"
+    r"Error from server \((Invalid|BadRequest|Forbidden|MethodNotAllowed|NotFound)\)|\(Unauthorized\)"
+    r"|Invalid value|denied the request|ValidationError|unknown field|error parsing|cannot unmarshal"
+    r"|failed to create typed"
 )
 PATIENCE_S = 180  # two questions of kubectl that end without an answer take 64 s
 # Deleting one of these takes along what nobody asked to delete: data, or every object in it.

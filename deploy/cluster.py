@@ -166,7 +166,7 @@ class Cluster:
         from kubernetes.client import ApiException
 
         address = str(self.api.configuration.host)
-        within_s = within_s or IDENTITY_S
+        within_s = within_s or IDENTITY_S  # read at each call: tests give a busy machine longer
 
         def ask() -> str | Problem:
             try:

@@ -223,6 +223,7 @@ def test_an_api_server_that_is_silent_or_not_yet_there_is_asked_again(
         'error: error validating "STDIN": ValidationError(Deployment.spec): unknown field "replica"',
         'Error from server (BadRequest): strict decoding error: unknown field "spec.replica"',
         'Error from server: admission webhook "validation.istio.io" denied the request: no host',
+        "error: You must be logged in to the server (Unauthorized)",
     ],
 )
 def test_an_api_server_that_refuses_is_not_asked_again(why: str) -> None:
