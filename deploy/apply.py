@@ -16,7 +16,7 @@ MANAGER = "resilience-suite"
 REFUSED = re.compile(
     r"Error from server \((Invalid|BadRequest|Forbidden|MethodNotAllowed|NotFound)\)|\(Unauthorized\)"
     r"|Invalid value|denied the request|ValidationError|unknown field|error parsing|cannot unmarshal"
-    r"|failed to create typed"
+    r"|failed to create typed|have a resource type"
 )
 PATIENCE_S = 180  # two questions of kubectl that end without an answer take 64 s
 # Deleting one of these takes along what nobody asked to delete: data, or every object in it.
@@ -66,17 +66,23 @@ def _insist(cluster: Cluster, *argv: str, stdin: str | None = None) -> None:
         )
     except NotSo as error:
         raise Problem(
-            "the manifests could not be applied", why=str(error), fix="`make status` shows what is not ready"
+            f"`kubectl {argv[0]}` of manifests does not succeed",
+            why=str(error),
+            fix="`make status` shows what is not ready",
         ) from error
     if refused:
-        raise Problem("the API server refused a manifest", why=refused.why, fix="mend the object that is named above")
+        raise Problem(
+            f"the API server refused a manifest (`kubectl {argv[0]}`)",
+            why=refused.why,
+            fix="mend the object that is named above",
+        )
 
 
 def delete(cluster: Cluster, objects: list[Manifest]) -> None:
     """Deletes objects that may or may not be there, the last applied first."""
     if objects:
         stream = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(reversed(objects))})
-        cluster.kubectl("delete", "--ignore-not-found", "--wait=false", "-f", "-", stdin=stream, timeout_s=120)
+        _insist(cluster, "delete", "--ignore-not-found", "--wait=false", "-f", "-", stdin=stream)
 
 
 def prune(cluster: Cluster, gone: list[str]) -> None:
@@ -92,7 +98,7 @@ def prune(cluster: Cluster, gone: list[str]) -> None:
             continue
         where = [f"--namespace={namespace}"] if namespace else []
         try:
-            cluster.kubectl("delete", kind.removesuffix("."), name, *where, "--ignore-not-found", "--wait=false")
+            _insist(cluster, "delete", kind.removesuffix("."), name, *where, "--ignore-not-found", "--wait=false")
         except Problem as problem:
             if "have a resource type" not in problem.why:  # its definition is gone, and so is the object
                 raise

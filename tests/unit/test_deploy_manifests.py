@@ -173,8 +173,8 @@ def test_prune_keeps_what_would_take_data_along(gone: str) -> None:
 
 def test_prune_does_not_mind_a_kind_that_is_gone_but_tells_any_other_failure() -> None:
     apply.prune(FakeCluster('the server doesn\'t have a resource type "X"'), ["X.y/ns/a"])  # type: ignore[arg-type]
-    with pytest.raises(Problem):
-        apply.prune(FakeCluster("forbidden"), ["X.y/ns/a"])  # type: ignore[arg-type]
+    with pytest.raises(Problem, match=r"refused a manifest \(`kubectl delete`\)"):
+        apply.prune(FakeCluster("Error from server (Forbidden): no"), ["X.y/ns/a"])  # type: ignore[arg-type]
 
 
 def test_definitions_and_namespaces_come_first_and_a_refusal_is_told_at_once() -> None:
@@ -212,9 +212,16 @@ def test_an_api_server_that_is_silent_or_not_yet_there_is_asked_again(
     why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting, "pause", lambda _: None)
-    cluster = FakeClusterThatRecovers(why)
-    apply.apply(cluster, [item("Deployment", {})])  # type: ignore[arg-type]
-    assert [words[0] for words in cluster.asked] == ["apply", "apply"]
+    deeds: list[Callable[[Any], None]] = [
+        lambda cluster: apply.apply(cluster, [item("Deployment", {})]),
+        lambda cluster: apply.delete(cluster, [item("Deployment", {})]),
+        lambda cluster: apply.prune(cluster, ["Service./ns/old"]),
+    ]
+    for deed in deeds:
+        cluster = FakeClusterThatRecovers(why)
+        deed(cluster)
+        assert len(cluster.asked) == 2
+        assert cluster.asked[0] == cluster.asked[1]
 
 
 @pytest.mark.parametrize(
