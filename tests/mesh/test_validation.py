@@ -26,7 +26,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 SHARES = {"loadBalancer": {"localityLbSetting": {"distribute": [{"from": "eu/*", "to": {"eu/*": 80}}]}}}
 MISTAKES: dict[str, tuple[str, dict[str, Any]]] = {
-    "no host": ("VirtualService", {"hosts": []}),
+    "a route that leads nowhere": ("VirtualService", {"http": [{"route": []}]}),
     "weights that are all 0": ("VirtualService", {"http": [{"route": [{**APP, "weight": 0}] * 2}]}),
     "shares of zones that make 80 %": ("DestinationRule", {"trafficPolicy": SHARES}),
     "a rule for nobody": ("AuthorizationPolicy", {"rules": [{"from": [{"source": {}}]}]}),
