@@ -8,8 +8,9 @@ IMAGES ?= auto
 export MYPY_CACHE_DIR := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/resilience-suite/mypy
 # Tests write thousands of small records, each of them synced: in memory, where there is a place for that.
 IN_MEMORY = TMPDIR=$(shell test -w /dev/shm && test "$$(df --output=avail /dev/shm | tail -n 1)" -gt 1000000 && echo /dev/shm || echo "$${TMPDIR:-/tmp}")
-# Each of a few processes takes some of the files: pytest-xdist would collect all of them in each, and hand each result on.
-WHOLE = out=$$("$$0" -m pytest -q "$$@" 2>&1); code=$$?; echo "$$out"; exit $$code
+# Each process takes its share of the files: pytest-xdist would collect all of them in each, and hand each result on.
+SHARES := $(shell n=$$(nproc); echo $$((n < 8 ? n : 8)))
+SHARE = out=$$("$$0" -m pytest -q $$(ls tests/unit/test_*.py | awk "NR % $(SHARES) == $$1") 2>&1); code=$$?; echo "$$out"; exit $$code
 unexport PYTHONDONTWRITEBYTECODE  # a run starts dozens of Pythons: each would compile all that it imports
 
 help:  ## this list
@@ -27,7 +28,7 @@ lint: setup  ## style, types, imports, YAML
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy && .venv/bin/lint-imports --no-cache && $(PYTHON) -m yamllint --strict .
 
 unit: setup  ## tests of pure logic: no process, no socket
-	@printf '%s\n' tests/unit/test_*.py | $(IN_MEMORY) xargs -P "$$(nproc)" -n 18 sh -c '$(WHOLE)' $(PYTHON)
+	@seq 0 $$(($(SHARES) - 1)) | $(IN_MEMORY) xargs -P $(SHARES) -n 1 sh -c '$(SHARE)' $(PYTHON)
 
 component: setup  ## tests with real processes, servers and load on this machine: no cluster, no Docker, no network
 	@$(IN_MEMORY) $(PYTHON) -m pytest tests/component -n 3 --dist loadfile -q

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy import apply, manifests, waiting
+from deploy import apply, manifests
 from deploy.errors import Problem
 from deploy.manifests import key, parse, with_images
 
@@ -208,10 +208,7 @@ class FakeClusterThatRecovers(FakeCluster):
         "Error from server (Conflict): the object has been modified",
     ],
 )
-def test_an_api_server_that_is_silent_or_not_yet_there_is_asked_again(
-    why: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(waiting, "pause", lambda _: None)
+def test_an_api_server_that_is_silent_or_not_yet_there_is_asked_again(why: str) -> None:
     deeds: list[Callable[[Any], None]] = [
         lambda cluster: apply.apply(cluster, [item("Deployment", {})]),
         lambda cluster: apply.delete(cluster, [item("Deployment", {})]),

@@ -4,17 +4,9 @@ from itertools import count
 
 import pytest
 
-from deploy import waiting
 from deploy.errors import Problem, Usage
 from deploy.waiting import NotSo, consistently, eventually, pause
 from tests.unit.clock import Clock
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    stands_in = Clock()
-    monkeypatch.setattr(waiting, "time", stands_in)
-    return stands_in
 
 
 def test_the_first_value_that_matches_is_returned_without_a_pause(clock: Clock) -> None:

@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-from deploy import paths, waiting
+from deploy import paths
 from experiments import baseline, running
 from experiments.baseline import NotAsBefore
 from experiments.drivers import node_state
 from experiments.ledger import Ledger
 from experiments.radius import Radius
 from experiments.record import Recorder, read_lines
-from tests.unit.clock import Clock
 
 CLUSTER: Any = SimpleNamespace(name="baseline")
 NOBODY = Radius(disturbs=frozenset(), needs=frozenset())
@@ -235,7 +234,6 @@ def test_a_cluster_that_settles_is_waited_for(
     world: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(baseline, "SETTLE_S", 20)
-    monkeypatch.setattr(waiting, "time", Clock())
     looks = iter([{}, {"w1": {"queues": ["netem"]}}, {}])
     monkeypatch.setattr(node_state, "look", lambda _: next(looks))
     with baseline.kept(CLUSTER, Recorder(tmp_path / "case")):

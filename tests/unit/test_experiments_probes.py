@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from deploy import waiting
 from deploy.errors import Problem
 from experiments import session
 from experiments.probes import proxies
@@ -34,10 +33,8 @@ class Proxy(CounterWatcher):
     ids=["all", "one never"],
 )
 def test_it_is_held_until_every_caller_has_met_it_and_a_tail(
-    monkeypatch: pytest.MonkeyPatch, watchers: Any, risen: dict[str, int]
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, watchers: Any, risen: dict[str, int]
 ) -> None:
-    clock = Clock()
-    monkeypatch.setattr(waiting, "time", clock)
     running = SimpleNamespace(watchers=[*watchers, SimpleNamespace()], still_watched=lambda: None)
     monkeypatch.setattr(session, "current", lambda: running)
     told = proxies.all_met("errors", within_s=60, tail_s=8)

@@ -99,18 +99,14 @@ MEMORY = ["endpoints/postgres", "endpoints/postgres-config", "endpoints/postgres
     ],
     ids=["whole", "orphaned", "half deleted", "claims left", "only what Patroni knows", "nothing"],
 )
-def test_a_destruction_is_finished_from_every_step_and_what_patroni_knows_goes_last(
-    left: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("deploy.waiting.pause", lambda _: None)
+def test_a_destruction_is_finished_from_every_step_and_what_patroni_knows_goes_last(left: list[str]) -> None:
     server = Server(*left)
     server.database.discard(within_s=60)
     assert sorted(server.log) == sorted(left)
     assert server.log[len(server.log) - len(set(left) & set(MEMORY)) :] == [item for item in MEMORY if item in left]
 
 
-def test_what_a_restore_under_way_brings_back_meanwhile_is_deleted_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deploy.waiting.pause", lambda _: None)
+def test_what_a_restore_under_way_brings_back_meanwhile_is_deleted_too() -> None:
     server = Server(*PODS, *CLAIMS, *MEMORY)
     server.comes_back = ["pod/postgres-0", "set/postgres", "claim/data-postgres-0"]
     server.database.discard(within_s=60)
@@ -151,7 +147,6 @@ def test_heal_is_over_when_every_member_follows(
     monkeypatch.setattr(undo, "Database", lambda *_: database)
     monkeypatch.setattr(undo, "restore_object", lambda *_: "")
     monkeypatch.setattr(undo, "FOLLOW_S", follow_s)
-    monkeypatch.setattr("deploy.waiting.pause", lambda _: None)
     asked = {"undo": "rebuild-database", "namespace": "data", "name": "postgres", "identifier": "7", "manifest": {}}
     told = undo.rebuild_database(None, asked)  # type: ignore[arg-type]
     assert database.renewed == renewed
@@ -215,7 +210,6 @@ class Resource:
 def test_an_object_on_its_way_out_is_not_written_to(
     monkeypatch: pytest.MonkeyPatch, *, deleted: bool, looks: int, done: list[str] | None
 ) -> None:
-    monkeypatch.setattr("deploy.waiting.pause", lambda _: None)
     meta: dict[str, Any] = {"name": "postgres", "namespace": "data", "resourceVersion": "1"}
     if deleted:
         meta |= {"deletionTimestamp": "2026-11-25T00:00:00Z", "finalizers": ["orphan"]}

@@ -196,7 +196,6 @@ def test_heal_rebuilds_a_database_that_does_not_stand_and_no_other(
     monkeypatch.setattr(undo, "Database", lambda *_: database)
     monkeypatch.setattr(undo, "restore_object", lambda *_: database.done.append("restored"))
     monkeypatch.setattr(undo, "ELECTION_S", 0.1)
-    monkeypatch.setattr("deploy.waiting.pause", lambda _: None)
     asked = {"undo": "rebuild-database", "namespace": "data", "name": "postgres", "identifier": "7", "manifest": {}}
     if found[0] is None and len(found) > 1:
         monkeypatch.setattr(undo, "ELECTION_S", 60)
@@ -240,7 +239,6 @@ def test_how_the_bytes_came_back_is_told_as_it_was(
 ) -> None:
     running = SimpleNamespace(recorder=Recorder(tmp_path))
     monkeypatch.setattr("experiments.session.current", lambda: running)
-    monkeypatch.setattr("deploy.waiting.pause", lambda _: None)
     base = repository.Backup("a", "full", 3.0, 0xA0)
     lost = destruction.Loss(database, "7", None, base, (True, 61.0, "on"), (3600.0, "hourly"))  # type: ignore[arg-type]
     monkeypatch.setattr(destruction, "_lost", [lost])
@@ -258,7 +256,6 @@ def test_how_the_bytes_came_back_is_told_as_it_was(
 def test_a_restore_that_was_refused_at_first_is_given_its_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     database: Any = Back(None, None, "7", words="postgres-0: ERROR: [103]: not yet")
     monkeypatch.setattr("experiments.session.current", lambda: SimpleNamespace(recorder=Recorder(tmp_path)))
-    monkeypatch.setattr("deploy.waiting.pause", lambda _: None)
     base = repository.Backup("a", "full", 3.0, 0xA0)
     lost = destruction.Loss(database, "7", None, base, (True, 61.0, "on"), (3600.0, "hourly"))  # type: ignore[arg-type]
     lost.destroyed = 1.0

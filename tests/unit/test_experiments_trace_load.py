@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deploy import waiting
 from deploy.errors import Problem
 from experiments import guard, session, undo
 from experiments.actions import trace_load
@@ -40,8 +39,8 @@ def autoscaler(least: int, used: str | None) -> Any:
 class World:
     """A platform: replicas are `grown` from 30 s of their load on, and `left` from 40 s after its end on."""
 
-    def __init__(self, folder: Path) -> None:
-        self.clock = Clock()
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.clock = clock
         self.used: dict[str, str | None] = {COLLECTOR: "73m", QUERY: "51m"}
         self.grown, self.left = dict(MORE), dict(LEAST)
         self.loads: dict[str, list[float]] = {}  # when each began and ended
@@ -71,9 +70,8 @@ class World:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
-    made = World(tmp_path)
-    monkeypatch.setattr(waiting, "time", made.clock)
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: Clock) -> World:
+    made = World(tmp_path, clock)
     monkeypatch.setattr(session, "current", lambda: made.session)
     monkeypatch.setattr(guard, "permit", lambda _: None)
     monkeypatch.setattr(undo, "require_rights", lambda *_: None)

@@ -135,6 +135,7 @@ def test_a_list_that_comes_too_late_is_asked_for_again(monkeypatch: pytest.Monke
         raise ReadTimeoutError(None, "/api/v1/namespaces/data/pods", "Read timed out.")  # type: ignore[arg-type]
 
     monkeypatch.setattr(watcher, "_list", late)
+    monkeypatch.setattr(watcher.stopping, "wait", lambda _: None)
     watcher.run()
     assert (asked, watcher.failed) == (["list", "list"], None)
     assert "ReadTimeoutError" in (tmp_path / "events.ndjson").read_text()

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from deploy.errors import Problem
-from deploy.waiting import eventually
 from experiments import catalogue, pods, pushes, weaken
 
 PROXIES = pushes.Proxies(pods="shop/app=app", config="config_dump", about="app.shop", lacks="outlier")
@@ -37,8 +36,6 @@ def reach(
         return answers[name].pop(0) if len(answers[name]) > 1 else answers[name][0]
 
     monkeypatch.setattr(pods, "find", lambda *_: lists.pop(0) if len(lists) > 1 else lists[0])
-    monkeypatch.setattr(pushes, "WITHIN_S", 0.2)
-    monkeypatch.setattr(pushes, "eventually", lambda *given, **named: eventually(*given, **named | {"every_s": 0.01}))
     pushes.reached(SimpleNamespace(exec=ask), proxies, back=back)  # type: ignore[arg-type]
     return asked
 
