@@ -26,12 +26,14 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from msgspec.json import decode, encode
+from msgspec.json import Decoder, Encoder, decode, encode
 
 EVENTS = "events.ndjson"
 TIMES = ("t", "lo", "hi", "due", "sent", "done")
 type Files = dict[str, bytes]
 type Line = dict[str, Any]
+DECODER: Decoder[Any] = Decoder()
+ENCODER = Encoder()
 
 
 def apply(files: Mapping[str, bytes], edits: Iterable[Mapping[str, Any]]) -> Files:
@@ -94,7 +96,7 @@ def _in_lines(content: bytes, edit: Mapping[str, Any], zero: float) -> bytes:
             raise ValueError(f"the edit {dict(edit)} changes nothing")
     if not edit.get("as_is"):
         changed.sort(key=lambda line: line.get("t", line.get("due", float("-inf" if "caller" in line else "inf"))))
-    return b"".join(encode(line) + b"\n" for line in changed)
+    return ENCODER.encode_lines(changed)
 
 
 def _spoilt(line: Line, edit: Mapping[str, Any], zero: float) -> list[Line]:
@@ -125,4 +127,4 @@ def _absolute(values: Mapping[str, Any], zero: float) -> Line:
 
 
 def _read(content: bytes) -> list[Line]:
-    return [decode(line) for line in content.splitlines()]
+    return DECODER.decode_lines(content)
