@@ -7,7 +7,8 @@ control: the same, with a workload's certificate and key, PEM, that come on stan
 Whether a port *accepted* is judged by application data that comes back, by a connection that is held open, or by an
 orderly TLS close: in TLS 1.3 a client finishes its handshake before the server has refused the missing certificate, so
 "connected" says nothing; and that refusal is an alert or a broken connection, never an orderly close. Each try speaks
-HTTP, Redis and PostgreSQL in turn, since a port is silent to the wrong protocol.
+HTTP, Redis and PostgreSQL in turn, since a port is silent to the wrong protocol. Who is silent is asked once more and
+longer, when the others have answered: a refusal that a busy machine sends late is no connection that is held open.
 """
 
 import json
@@ -20,6 +21,9 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+Try = tuple[tuple[str, str, int], str, ssl.SSLContext]  # (name, address, port), mode, client
+HELD = "held open"
+LONGER = 3  # times the patience, for who was silent
 GREETINGS = (
     b"GET / HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n",
     b"PING\r\n",
@@ -58,7 +62,7 @@ def talk(connection: socket.socket, greeting: bytes) -> tuple[str, str]:
         connection.sendall(greeting)
         data = connection.recv(64)
     except TimeoutError:
-        return "accepted", "held open without an answer"
+        return "accepted", f"{HELD} without an answer"
     except OSError as error:
         return "refused", f"{type(error).__name__}: {error}"
     if data:
@@ -84,7 +88,7 @@ def once(
         except ssl.SSLError as error:
             return (*tls_refusal(mode, str(error.reason or error)), None)
         except TimeoutError:
-            return "accepted", "held open in the handshake", None
+            return "accepted", f"{HELD} in the handshake", None
         except OSError as error:
             return "refused", f"{type(error).__name__}: {error}", None
         with wrapped:
@@ -99,24 +103,37 @@ def tls_refusal(mode: str, reason: str) -> tuple[str, str]:
     return "refused", reason
 
 
-def attempt(entry: tuple[str, str, int], mode: str, client: ssl.SSLContext, timeout_s: float) -> dict[str, Any]:
+def attempt(wanted: Try, timeout_s: float) -> dict[str, Any]:
     """Tries one port in one mode; the most generous of its answers counts."""
-    name, ip, port = entry
+    (name, ip, port), mode, client = wanted
     outcomes = []
     for greeting in GREETINGS:
         outcomes.append(once(ip, port, mode, greeting, client, timeout_s))
         if outcomes[-1][0] == "accepted":
             break
     peer = next((each[2] for each in outcomes if each[2]), None)
-    worst = next(each for wanted in ("accepted", "unreachable", "refused") for each in outcomes if each[0] == wanted)
+    worst = next(each for result in ("accepted", "unreachable", "refused") for each in outcomes if each[0] == result)
     return {"name": name, "port": port, "mode": mode, "outcome": worst[0], "detail": worst[1], "peer_identity": peer}
+
+
+def tried(tries: list[Try], timeout_s: float) -> list[dict[str, Any]]:
+    """What came of each try; of who was silent, what came of it the second time."""
+    with ThreadPoolExecutor(8) as pool:
+        first = list(pool.map(lambda each: attempt(each, timeout_s), tries))
+        silent = [each for each, result in zip(tries, first, strict=True) if held(result)]
+        second = pool.map(lambda each: attempt(each, LONGER * timeout_s), silent)
+        return [next(second) if held(result) else result for result in first]
+
+
+def held(result: dict[str, Any]) -> bool:
+    """Whether a try ended in silence."""
+    return bool(result["detail"].startswith(HELD))
 
 
 if __name__ == "__main__":
     asked = json.loads(sys.argv[1])
     pem = "".join(iter(sys.stdin.readline, "end\n")) if "mesh" in asked["modes"] else ""
     clients = {mode: context(mode, pem) for mode in asked["modes"]}
-    tries = [(port, mode, clients[mode], asked["timeout_s"]) for port in asked["ports"] for mode in asked["modes"]]
-    with ThreadPoolExecutor(8) as pool:
-        for result in pool.map(lambda each: attempt(*each), tries):
-            print(json.dumps(result), flush=True)
+    every = [(port, mode, clients[mode]) for port in asked["ports"] for mode in asked["modes"]]
+    for outcome in tried(every, asked["timeout_s"]):
+        print(json.dumps(outcome), flush=True)

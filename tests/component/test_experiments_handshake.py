@@ -81,6 +81,22 @@ def test_a_connection_that_is_held_open_was_accepted() -> None:
     assert (seen["outcome"], seen["detail"]) == ("accepted", "held open without an answer")
 
 
+@pytest.mark.parametrize("mode", ["plaintext", "tls1.2"])
+def test_a_refusal_that_comes_late_is_none_the_less_a_refusal(mode: str) -> None:
+    """Seen live: beside other work a proxy's alert took over 2 s, and the port was said to accept TLS 1.2."""
+    met: list[Any] = []
+
+    def busy_at_first(connection: Any) -> None:
+        met.append(connection)
+        if len(met) > 1:
+            connection.recv(600)
+            connection.close()
+
+    with server(busy_at_first) as port:
+        assert knock(port, mode, patience_s=0.5)[mode]["outcome"] == "refused"
+    assert len(met) == 4  # once in vain, then in each of three protocols
+
+
 def test_a_port_that_speaks_no_tls_refuses_both_versions_of_it() -> None:
     with server(lambda connection: (connection.recv(600), connection.close())) as port:
         seen = knock(port, "tls1.2", "tls1.3-no-cert")
