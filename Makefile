@@ -10,7 +10,7 @@ export MYPY_CACHE_DIR := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/resilience-suite
 IN_MEMORY = TMPDIR=$(shell test -w /dev/shm && test "$$(df --output=avail /dev/shm | tail -n 1)" -gt 1000000 && echo /dev/shm || echo "$${TMPDIR:-/tmp}")
 # Each process takes its share of the files: pytest-xdist would collect all of them in each, and hand each result on.
 SHARES := $(shell n=$$(nproc); echo $$((n < 8 ? n : 8)))
-SHARE = out=$$("$$0" -m pytest -q $$(ls tests/unit/test_*.py | awk "NR % $(SHARES) == $$1") 2>&1); code=$$?; echo "$$out"; exit $$code
+SHARE = out=$$("$$0" -m pytest -q tests/unit $$(ls tests/unit/test_*.py | awk "NR % $(SHARES) != $$1 {print \"--ignore=\" \$$0}") 2>&1); code=$$?; echo "$$out"; exit $$code
 unexport PYTHONDONTWRITEBYTECODE  # a run starts dozens of Pythons: each would compile all that it imports
 
 help:  ## this list
