@@ -11,12 +11,13 @@ from deploy.manifests import Manifest
 from deploy.waiting import NotSo, eventually
 
 MANAGER = "resilience-suite"
+GONE = "have a resource type"  # what kubectl says of a kind whose definition is gone
 # Answers that another try does not change. All others (no answer in time, a webhook or a definition that another
 # component is still bringing up, a server that is starting) are worth one.
 REFUSED = re.compile(
     r"Error from server \((Invalid|BadRequest|Forbidden|MethodNotAllowed|NotFound)\)|\(Unauthorized\)"
     r"|Invalid value|denied the request|ValidationError|unknown field|error parsing|cannot unmarshal"
-    r"|failed to create typed|have a resource type"
+    rf"|failed to create typed|{GONE}"
 )
 PATIENCE_S = 180  # two questions of kubectl that end without an answer take 64 s
 # Deleting one of these takes along what nobody asked to delete: data, or every object in it.
@@ -100,5 +101,5 @@ def prune(cluster: Cluster, gone: list[str]) -> None:
         try:
             _insist(cluster, "delete", kind.removesuffix("."), name, *where, "--ignore-not-found", "--wait=false")
         except Problem as problem:
-            if "have a resource type" not in problem.why:  # its definition is gone, and so is the object
+            if GONE not in problem.why:  # and with its definition the object
                 raise
